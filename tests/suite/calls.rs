@@ -1,0 +1,154 @@
+//! Calls that go on while the caller does something else.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use timeout_runtime::{Call, ErrorKind, Timeout, error::StoppedBy, stopping};
+
+use crate::support::{LONG, Traces, eventually, is_running, isolated, spin};
+
+#[test]
+fn a_call_is_pending_until_it_has_ended() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut call = Timeout::new(LONG)
+        .start(move || {
+            let mut reader = reader;
+            std::io::Read::read(&mut reader, &mut [0]).unwrap()
+        })
+        .unwrap();
+    assert!(call.pending());
+    assert!(is_running(call.id()));
+    std::io::Write::write_all(&mut &writer, b"!").unwrap();
+    eventually("the call has ended", || !call.pending());
+    assert!(!call.pending());
+    assert_eq!(call.join().unwrap(), 1);
+}
+
+#[test]
+fn a_cancelled_call_is_cancelled() {
+    let mut call = Timeout::new(LONG).start(|| -> u8 { spin() }).unwrap();
+    call.cancel();
+    call.cancel();
+    let error = call.join().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Cancelled), "{error:?}");
+    assert!(!error.is_timeout());
+    assert_eq!(error.exit_code(), 125);
+}
+
+#[test]
+fn a_call_that_ended_cannot_be_cancelled() {
+    let mut call = Timeout::new(LONG).start(|| 7).unwrap();
+    eventually("the call has ended", || !call.pending());
+    call.cancel();
+    assert_eq!(call.join().unwrap(), 7);
+}
+
+#[test]
+fn a_cancelled_body_that_ignores_it_is_killed_after_the_grace() {
+    let mut call = Timeout::new(LONG)
+        .grace(0.2)
+        .start(|| -> u8 {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+            spin()
+        })
+        .unwrap();
+    call.cancel();
+    assert!(matches!(call.join().unwrap_err().kind(), ErrorKind::Cancelled));
+}
+
+#[test]
+fn a_cancelled_body_may_still_give_its_value() {
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let mut call = Timeout::new(LONG)
+        .start(|| {
+            let was_stopping = stopping();
+            std::io::Write::write_all(&mut writer, b"!").unwrap();
+            while !stopping() {}
+            was_stopping
+        })
+        .unwrap();
+    std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
+    call.cancel();
+    assert!(!call.join().unwrap());
+}
+
+#[test]
+fn a_cancel_that_races_the_end_loses_neither() {
+    let (mut values, mut cancelled) = (0, 0);
+    for round in 0..200u64 {
+        let mut call = Timeout::new(LONG).start(move || round).unwrap();
+        thread::sleep(Duration::from_micros(round * 5));
+        call.cancel();
+        match call.join() {
+            Ok(value) => {
+                assert_eq!(value, round);
+                values += 1;
+            }
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::Cancelled), "{error:?}");
+                cancelled += 1;
+            }
+        }
+    }
+    assert_eq!(values + cancelled, 200);
+}
+
+#[test]
+fn a_dropped_call_is_stopped_and_reaped() {
+    isolated(|| {
+        let before = Traces::now();
+        let call = Timeout::new(LONG).start(|| -> u8 { spin() }).unwrap();
+        let id = call.id();
+        assert!(is_running(id));
+        drop(call);
+        assert!(!is_running(id));
+        before.assert_unchanged();
+    });
+}
+
+#[test]
+fn the_deadline_counts_from_the_start() {
+    let call = Timeout::new(0.1).start(|| -> u8 { spin() }).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    let started = Instant::now();
+    let error = call.join().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm }));
+    assert!(error.elapsed() >= Duration::from_millis(200) && started.elapsed() < LONG);
+
+    let mut asked = Timeout::new(0.1).start(|| -> u8 { spin() }).unwrap();
+    eventually("asking keeps the deadline too", || !asked.pending());
+    assert!(asked.join().unwrap_err().is_timeout());
+}
+
+#[test]
+fn a_call_may_be_joined_on_another_thread_than_the_one_that_started_it() {
+    fn crosses<T: Send + Sync>() {}
+    crosses::<Call<std::rc::Rc<u8>>>();
+    let call = thread::spawn(|| {
+        Timeout::new(LONG).start(|| {
+            thread::sleep(Duration::from_millis(200));
+            7
+        })
+    });
+    assert_eq!(call.join().unwrap().unwrap().join().unwrap(), 7);
+}
+
+#[test]
+fn a_thousand_calls_are_started_by_one_thread_and_joined_in_any_order() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    isolated(|| {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+        let before = Traces::now();
+        let mut calls: Vec<_> = (0..1000u32)
+            .map(|number| Some(Timeout::new(10 * LONG).start(move || number * 3).unwrap()))
+            .collect();
+        for step in 0..1000 {
+            let index = step * 617 % 1000;
+            let call = calls[index].take().unwrap();
+            assert_eq!(call.join().unwrap() as usize, index * 3);
+        }
+        before.assert_unchanged();
+    });
+}

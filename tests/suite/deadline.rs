@@ -1,0 +1,251 @@
+//! The deadline holds, whatever the body does, and nothing else does.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::panic::catch_unwind;
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize, Serializer};
+use timeout_runtime::{ErrorKind, Timeout, error::StoppedBy, remaining};
+
+use crate::support::{LONG, eventually, is_running, isolated, spin};
+
+/// Runs what would never end under a limit of 0.1 s.
+#[track_caller]
+fn ends<T: Serialize + for<'a> Deserialize<'a>>(body: impl FnOnce() -> T) {
+    let Err(error) = Timeout::new(0.1).run(body) else { panic!("it gave a value") };
+    assert!(
+        matches!(error.kind(), ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm }),
+        "{error:?}"
+    );
+    assert!(error.elapsed() >= Duration::from_millis(100) && error.elapsed() < LONG);
+}
+
+#[test]
+fn a_body_that_ends_in_time_is_not_stopped() {
+    let value = Timeout::new(LONG).run(|| {
+        thread::sleep(Duration::from_millis(150));
+        7
+    });
+    assert_eq!(value.unwrap(), 7);
+}
+
+#[test]
+fn a_hundred_in_a_row_end_when_they_should() {
+    let limit = Duration::from_millis(20);
+    for _ in 0..100 {
+        let started = Instant::now();
+        let error = Timeout::new(limit).run(|| -> u8 { spin() }).unwrap_err();
+        let outside = started.elapsed();
+        assert!(error.is_timeout(), "{error}");
+        assert!(error.elapsed() >= limit && outside >= error.elapsed());
+        // Far less than the grace: the return comes with the end.
+        assert!(outside < Duration::from_secs(5), "{outside:?}");
+    }
+}
+
+#[test]
+fn a_busy_loop_ends() {
+    ends(|| -> u8 { spin() });
+}
+
+#[test]
+fn a_blocking_sleep_in_c_ends() {
+    // SAFETY: it takes a number.
+    ends(|| unsafe { libc::sleep(600) });
+}
+
+#[test]
+fn a_self_deadlock_ends() {
+    ends(|| {
+        let mutex = Mutex::new(1);
+        let first = mutex.lock().unwrap();
+        let second = mutex.lock().unwrap();
+        *first + *second
+    });
+}
+
+#[test]
+fn a_loop_that_swallows_everything_ends() {
+    ends(|| -> u8 {
+        loop {
+            let _ = catch_unwind(|| panic!("swallowed"));
+        }
+    });
+}
+
+#[test]
+fn a_body_that_stopped_itself_ends() {
+    // SAFETY: it takes numbers.
+    ends(|| unsafe { libc::raise(libc::SIGSTOP) });
+}
+
+/// Stops its process in the middle of being written.
+#[derive(Deserialize)]
+struct StopsInTheMiddle;
+
+impl Serialize for StopsInTheMiddle {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let large = "x".repeat(1 << 20);
+        let stop = || {
+            // SAFETY: it takes numbers.
+            unsafe { libc::raise(libc::SIGSTOP) };
+            1u8
+        };
+        (large, LazyByte(stop)).serialize(serializer)
+    }
+}
+
+struct LazyByte<F>(F);
+
+impl<F: Fn() -> u8> Serialize for LazyByte<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0())
+    }
+}
+
+#[test]
+fn a_body_that_stops_in_mid_result_ends() {
+    /// Reads what the other wrote.
+    #[derive(Deserialize)]
+    struct Read(#[expect(dead_code)] (String, u8));
+    impl Serialize for Read {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            StopsInTheMiddle.serialize(serializer)
+        }
+    }
+    ends(|| Read((String::new(), 0)));
+}
+
+#[test]
+fn a_value_without_end_ends() {
+    struct Endless;
+    impl Serialize for Endless {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(Numbers(0))
+        }
+    }
+    /// Claims a length, and goes on beyond it; slowly, for the caller keeps what it reads.
+    struct Numbers(u64);
+    impl Iterator for Numbers {
+        type Item = u64;
+        fn next(&mut self) -> Option<u64> {
+            thread::sleep(Duration::from_micros(10));
+            self.0 += 1;
+            Some(self.0)
+        }
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            (usize::MAX, Some(usize::MAX))
+        }
+    }
+    impl<'de> Deserialize<'de> for Endless {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            Vec::<u64>::deserialize(deserializer).map(|_| Self)
+        }
+    }
+    ends(|| Endless);
+}
+
+#[test]
+fn calls_come_from_any_thread() {
+    let value = thread::spawn(|| Timeout::new(LONG).run(|| 1)).join().unwrap();
+    assert_eq!(value.unwrap(), 1);
+    let sum: i32 = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|number| scope.spawn(move || Timeout::new(LONG).run(|| number).unwrap()))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(sum, 6);
+}
+
+#[test]
+fn other_children_are_neither_confused_nor_reaped() {
+    isolated(|| {
+        let mut sleeper = Command::new("sleep").arg("600").spawn().unwrap();
+        let mut ended = Command::new("sh").args(["-c", "exit 42"]).spawn().unwrap();
+        eventually("the other child has ended", || !is_running(ended.id()));
+        assert_eq!(Timeout::new(LONG).run(|| 7).unwrap(), 7);
+        assert!(Timeout::new(0.1).run(|| -> u8 { spin() }).unwrap_err().is_timeout());
+        assert!(is_running(sleeper.id()));
+        assert_eq!(ended.wait().unwrap().code(), Some(42));
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_call_that_timed_out_can_be_made_again_at_once() {
+    let mut slow = true;
+    for _ in 0..10 {
+        let result = Timeout::new(if slow { 0.05 } else { 60.0 }).run(|| if slow { spin() } else { 5 });
+        assert_eq!(result.is_ok(), !slow);
+        slow = !slow;
+    }
+}
+
+#[test]
+fn when_the_outer_deadline_comes_first_the_inner_child_dies() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let error = Timeout::new(0.5)
+        .run(|| {
+            Timeout::new(LONG)
+                .run(|| -> u8 {
+                    writer.write_all(&std::process::id().to_le_bytes()).unwrap();
+                    spin()
+                })
+                .unwrap()
+        })
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(error.limit(), Some(Duration::from_millis(500)));
+    drop(writer);
+    let inner = read_pid(reader);
+    eventually("the inner child is dead", || !is_running(inner));
+}
+
+fn read_pid(mut reader: impl std::io::Read) -> u32 {
+    let mut bytes = [0; 4];
+    reader.read_exact(&mut bytes).unwrap();
+    u32::from_le_bytes(bytes)
+}
+
+#[test]
+fn when_the_inner_deadline_comes_first_only_the_inner_times_out() {
+    let (text, left) = Timeout::new(LONG)
+        .run(|| {
+            let error = Timeout::new(0.1).run(|| -> u8 { spin() }).unwrap_err();
+            assert!(error.is_timeout());
+            (error.to_string(), remaining())
+        })
+        .unwrap();
+    assert!(text.contains("timed out after 0.1 s"), "{text}");
+    assert!(left.unwrap() > Duration::from_secs(1));
+}
+
+#[test]
+fn remaining_tells_the_nearest_deadline() {
+    assert_eq!(remaining(), None);
+    let left = Timeout::new(LONG).run(|| {
+        let own = remaining();
+        let inner_longer = Timeout::new(10 * LONG).run(remaining).unwrap();
+        let inner_shorter = Timeout::new(LONG / 2).run(remaining).unwrap();
+        let inner_endless = Timeout::new(None::<u8>).run(remaining).unwrap();
+        [own, inner_longer, inner_shorter, inner_endless].map(|left| left.unwrap())
+    });
+    let [own, longer, shorter, endless] = left.unwrap();
+    assert!(own <= LONG && own > LONG / 2);
+    assert!(longer <= own && endless <= own && shorter <= LONG / 2);
+    assert_eq!(Timeout::new(None::<u8>).run(remaining).unwrap(), None);
+    // A process that the body starts by itself is not the body.
+    let grandchild = Timeout::new(LONG).run(|| {
+        let mut child = Command::new("true");
+        // SAFETY: it only reads the clock.
+        unsafe { child.pre_exec(|| std::process::exit(i32::from(remaining().is_some()))) };
+        child.status().unwrap().code()
+    });
+    assert_eq!(grandchild.unwrap(), Some(0));
+}

@@ -1,0 +1,55 @@
+//! The examples do what the README says of them.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{LONG, program, text};
+
+#[test]
+fn might_get_stuck_returns_its_argument() {
+    let output = program("might_get_stuck").args(["hello", "0"]).output().unwrap();
+    assert_eq!(text(&output.stdout), "hello\n");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn might_get_stuck_times_out() {
+    let started = Instant::now();
+    let output = program("might_get_stuck").arg("hello").output().unwrap();
+    let elapsed = started.elapsed();
+    let said = text(&output.stderr);
+    assert!(said.starts_with("might_get_stuck timed out after 2 s (stopped by SIGTERM"), "{said}");
+    assert_eq!(output.status.code(), Some(124));
+    assert_eq!(text(&output.stdout), "");
+    assert!(elapsed >= Duration::from_secs(2) && elapsed < LONG, "{elapsed:?}");
+}
+
+#[test]
+fn might_get_stuck_says_how_it_is_used() {
+    for arguments in [&[][..], &["hello", "long"], &["hello", "1", "2"]] {
+        let output = program("might_get_stuck").args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("usage: might_get_stuck ARG [SECONDS]"));
+    }
+}
+
+#[test]
+fn external_programs_end_with_the_call() {
+    let output = program("external_programs").output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    assert!(said.contains("timed out after 1 s"), "{said}");
+    assert!(said.contains("none of the 4 programs runs any more"), "{said}");
+}
+
+#[test]
+fn match_regex_reports_lines_that_explode_and_goes_on() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lines.txt");
+    let output = program("match_regex").args([r"^(a|aa)+\1c$", file]).output().unwrap();
+    let said = text(&output.stdout);
+    let complaints = text(&output.stderr);
+    assert_eq!(said.lines().collect::<Vec<_>>(), ["aaac", "aaaaaaaaaaaaaaaaaaaaaaaac", "aac"], "{complaints}");
+    let numbers: Vec<_> = complaints.lines().filter_map(|line| line.split(':').nth(1)).collect();
+    assert_eq!(numbers, ["4", "7"], "{complaints}");
+    assert!(complaints.contains("timed out after 0.5 s"), "{complaints}");
+    assert_eq!(output.status.code(), Some(1));
+}

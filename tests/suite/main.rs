@@ -1,0 +1,14 @@
+//! Everything that is promised, one test an intent. The modules follow the way of a call.
+
+mod attribute;
+mod caller;
+mod calls;
+mod deadline;
+mod death;
+mod ending;
+mod examples;
+mod limits;
+mod many;
+mod output;
+mod support;
+mod values;

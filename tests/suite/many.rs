@@ -1,0 +1,102 @@
+//! Many calls at once.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use timeout_runtime::{ErrorKind, Timeout};
+
+use crate::support::{LONG, Traces, isolated, spin};
+
+fn mixed_end(number: u64) {
+    let timeout = Timeout::new(LONG);
+    match number % 5 {
+        0 => assert_eq!(timeout.run(|| number).unwrap(), number),
+        1 => {
+            let error = timeout.run(|| -> u8 { panic!("{number}") }).unwrap_err();
+            assert!(error.to_string().ends_with(&format!(": {number}")), "{error}");
+        }
+        2 => {
+            let code = i32::try_from(number % 200).unwrap();
+            let error = timeout.run(|| -> u8 { std::process::exit(code) }).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Exited(seen) if *seen == code), "{error}");
+        }
+        3 => {
+            let error = Timeout::new(0.01).run(|| -> u8 { spin() }).unwrap_err();
+            assert!(error.is_timeout(), "{error}");
+        }
+        _ => {
+            let text = timeout.run(|| number.to_string().repeat(20_000)).unwrap();
+            assert!(text.starts_with(&number.to_string()) && text.len() >= 20_000);
+        }
+    }
+}
+
+#[test]
+fn eight_threads_of_forty_calls_get_each_their_own_end() {
+    isolated(|| {
+        let before = Traces::now();
+        thread::scope(|scope| {
+            for thread in 0..8 {
+                scope.spawn(move || (0..40).for_each(|call| mixed_end(thread * 1000 + call)));
+            }
+        });
+        before.assert_unchanged();
+    });
+}
+
+#[test]
+fn sixty_four_threads_call_at_once() {
+    isolated(|| {
+        let barrier = Barrier::new(64);
+        thread::scope(|scope| {
+            for number in 0..64u64 {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    barrier.wait();
+                    assert_eq!(Timeout::new(LONG).run(|| number * number).unwrap(), number * number);
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn no_call_waits_for_the_child_of_another() {
+    isolated(|| {
+        // Started first and in between: every later child holds copies of their pipes.
+        let long: Vec<_> = (0..8)
+            .map(|_| Timeout::new(10 * LONG).start(|| -> u8 { spin() }).unwrap())
+            .collect();
+        let started = Instant::now();
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                scope.spawn(move || (0..10).for_each(|call| mixed_end(thread * 1000 + call)));
+            }
+        });
+        assert!(started.elapsed() < LONG);
+        for mut call in long {
+            assert!(call.pending());
+            call.cancel();
+            assert!(matches!(call.join().unwrap_err().kind(), ErrorKind::Cancelled));
+        }
+    });
+}
+
+#[test]
+fn a_result_of_any_size_reaches_a_slow_caller() {
+    #[derive(Serialize)]
+    struct Slow(String);
+    impl<'de> Deserialize<'de> for Slow {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            thread::sleep(Duration::from_millis(200));
+            String::deserialize(deserializer).map(Self)
+        }
+    }
+    const PIPE: usize = 64 << 10;
+    for size in [PIPE - 1, PIPE, PIPE + 1, 256 << 20] {
+        let text = Timeout::new(LONG).run(|| Slow("y".repeat(size))).unwrap().0;
+        assert!(text.len() == size && text.ends_with('y'), "{size}");
+    }
+}

@@ -1,0 +1,129 @@
+//! What the tests share.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use timeout_runtime::{Error, Timeout};
+
+/// Longer than anything here takes on a busy machine.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// Runs a scenario in a process of its own, which it may disturb as it likes: no other test's
+/// threads, children, signals or descriptors are there. A panic in it fails the test.
+#[track_caller]
+pub fn isolated(scenario: impl FnOnce()) {
+    if let Err(error) = Timeout::new(LONG).run(scenario) {
+        panic!("{error:#}");
+    }
+}
+
+/// What a call must leave as it found it; only meaningful in [`isolated`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Traces {
+    descriptors: Vec<String>,
+    threads: usize,
+    children: String,
+    blocked_signals: String,
+    handlers: Vec<usize>,
+}
+
+impl Traces {
+    pub fn now() -> Self {
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+        let blocked = status.lines().find(|line| line.starts_with("SigBlk:")).unwrap();
+        Self {
+            descriptors: descriptors(),
+            threads: fs::read_dir("/proc/self/task").unwrap().count(),
+            children: fs::read_to_string("/proc/thread-self/children").unwrap(),
+            blocked_signals: blocked.to_owned(),
+            handlers: (1..=64).map(disposition).collect(),
+        }
+    }
+
+    #[track_caller]
+    pub fn assert_unchanged(&self) {
+        assert_eq!(*self, Self::now());
+    }
+}
+
+/// What is open, without the descriptor that looks.
+pub fn descriptors() -> Vec<String> {
+    let mut open: Vec<String> = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter_map(|path| Some((path.clone(), fs::read_link(&path).ok()?)))
+        .filter(|(_, target)| !target.starts_with("/proc"))
+        .map(|(path, target)| format!("{} {}", path.display(), target.display()))
+        .collect();
+    open.sort();
+    open
+}
+
+fn disposition(signal: i32) -> usize {
+    // SAFETY: zero is a valid `sigaction`, which lives through the call; nothing is changed.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut action);
+        action.sa_sigaction
+    }
+}
+
+/// Whether there is a process of this number that is no zombie.
+pub fn is_running(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
+}
+
+/// Waits for something that another process does in its own time.
+#[track_caller]
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < LONG, "not within {LONG:?}: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The error of a call, which must have ended long before its limit.
+#[track_caller]
+pub fn prompt<T>(run: impl FnOnce(Timeout) -> Result<T, Error>) -> Error {
+    let Err(error) = run(Timeout::new(10 * LONG)) else { panic!("it gave a value") };
+    assert!(error.elapsed() < LONG, "{error:#} only after {:?}", error.elapsed());
+    error
+}
+
+/// An example, or a program of the tests, which cargo builds beside this one.
+pub fn program(name: &str) -> Command {
+    let mut path: PathBuf = env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let path = path.join("examples").join(name);
+    if !path.exists() {
+        let built = Command::new(env!("CARGO")).args(["build", "--examples"]).status().unwrap();
+        assert!(built.success());
+    }
+    Command::new(path)
+}
+
+/// Runs one test of this binary again, in a process of its own and with this in its environment.
+pub fn rerun(test: &str, key: &str, value: &str, arguments: &[&str]) -> Output {
+    Command::new(env::current_exe().unwrap())
+        .args(["--exact", test])
+        .args(arguments)
+        .env(key, value)
+        .output()
+        .unwrap()
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Keeps on working, so that an optimizer or a sleeping body is no question.
+pub fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
+}

@@ -1,0 +1,32 @@
+//! On an error, the item anyway: the user then sees that error, and not ten about a function that
+//! is missing.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, Type};
+
+use crate::args::Args;
+use crate::expand;
+use crate::item::Item;
+
+/// Not a function: as it was written.
+pub(crate) fn unparsed(item: TokenStream, error: &Error) -> TokenStream {
+    let error = error.to_compile_error();
+    quote!(#item #error)
+}
+
+/// A function of the type that it would have had, as far as the arguments could be read.
+///
+/// Its body is gone, for it was written for another type; only what returns `impl Trait` needs it.
+pub(crate) fn undecorated(args: Option<&Args>, item: &Item, error: &Error) -> TokenStream {
+    let error = error.to_compile_error();
+    let Item { attributes, visibility, signature, body } = item;
+    if matches!(item.written(), Some(Type::ImplTrait(_))) {
+        return quote!(#error #(#attributes)* #visibility #signature #body);
+    }
+    let signature = match args {
+        Some(args) => expand::signature_of(args, item),
+        None => expand::signature_of(&Args::default(), item),
+    };
+    quote!(#error #(#attributes)* #[allow(unused)] #visibility #signature { loop {} })
+}

@@ -1,0 +1,75 @@
+//! The function: its signature parsed, its body left as it is.
+//!
+//! A body that is still being typed expands all the same, and so an editor can complete in it.
+
+use proc_macro2::Group;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Error, Result, ReturnType, Signature, Token, Type, Visibility, token};
+
+pub(crate) struct Item {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    pub(crate) body: Group,
+}
+
+impl Parse for Item {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let is_function = |input: ParseStream<'_>| {
+            [
+                input.peek(Token![fn]),
+                input.peek(Token![const]) && !input.peek2(syn::Ident),
+                input.peek(Token![async]),
+                input.peek(Token![unsafe]),
+                input.peek(Token![extern]),
+                input.peek(syn::Ident),
+            ]
+            .contains(&true)
+        };
+        if !is_function(input) {
+            return Err(input.error("`#[timeout]` goes on a function"));
+        }
+        let signature = input
+            .parse()
+            .map_err(|error| Error::new(error.span(), format!("`#[timeout]` goes on a function: {error}")))?;
+        if input.peek(Token![;]) {
+            return Err(input.error(
+                "`#[timeout]` needs a body to run: put it on the method in the `impl`",
+            ));
+        }
+        if !input.peek(token::Brace) {
+            return Err(input.error("expected the function's body"));
+        }
+        Ok(Self { attributes, visibility, signature, body: input.parse()? })
+    }
+}
+
+impl Item {
+    /// The written type, `None` for none.
+    pub(crate) fn written(&self) -> Option<&Type> {
+        match &self.signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, written) => Some(written),
+        }
+    }
+
+    /// Whether the written type is a `Result` of whatever name space: `io::Result<T>` is one.
+    pub(crate) fn returns_result(&self) -> bool {
+        let mut written = self.written();
+        while let Some(Type::Group(group)) = written {
+            written = Some(&group.elem);
+        }
+        match written {
+            Some(Type::Path(path)) => {
+                path.path.segments.last().is_some_and(|segment| segment.ident == "Result")
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn has_attribute(&self, name: &str) -> bool {
+        self.attributes.iter().any(|attribute| attribute.path().is_ident(name))
+    }
+}

@@ -1,0 +1,74 @@
+//! The attribute of `timeout-runtime`, which re-exports it: depend on that crate, not on this one.
+
+mod args;
+mod expand;
+mod fallback;
+mod item;
+mod valid;
+
+use proc_macro2::TokenStream;
+
+use crate::args::Args;
+use crate::item::Item;
+
+/// Runs the function in a child process, under a hard time limit.
+///
+/// ```ignore
+/// use timeout_runtime::timeout;
+///
+/// #[timeout(2)]
+/// fn might_get_stuck(input: String) -> usize {
+///     parse(&input)
+/// }
+///
+/// let result: Result<usize, timeout_runtime::Error> = might_get_stuck(text);
+/// ```
+///
+/// # Arguments
+///
+/// First the limit: seconds as an integer or a float, a `Duration`, or an `Option` of one of these
+/// (`None`: never). It is an expression, and may use the function's own parameters. Then any of:
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `grace = EXPR` | from SIGTERM to SIGKILL, in the same forms; `0`: SIGKILL at once | 10 s |
+/// | `start = "fork"` | how the child comes to be | `"fork"` |
+/// | `wrap` | always return `Result<Written, Error>` | off |
+/// | `panic` | always return what is written; a failure panics in the caller | off; on under `#[should_panic]` |
+/// | `on_timeout = EXPR` | return what is written; `EXPR`, which may use the parameters, is the value when time runs out | off |
+/// | `original = NAME` | also emit the function undecorated, under this name | off |
+/// | `crate = PATH` | where `timeout_runtime` is, if renamed | `::timeout_runtime` |
+///
+/// # What the decorated function returns
+///
+/// | written | returned | a failure becomes |
+/// |---|---|---|
+/// | `-> T` | `Result<T, timeout_runtime::Error>` | `Err(error)` |
+/// | `-> Result<T, E>`, also `io::Result<T>` and the like | what is written | `Err(E::from(error))` |
+///
+/// What is returned crosses a pipe: it implements serde's `Serialize` and `DeserializeOwned`.
+#[proc_macro_attribute]
+pub fn timeout(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    decorate(args.into(), item.into()).into()
+}
+
+fn decorate(args: TokenStream, item: TokenStream) -> TokenStream {
+    let item = match syn::parse2::<Item>(item.clone()) {
+        Ok(item) => item,
+        Err(error) => return fallback::unparsed(item, &error),
+    };
+    let args = match syn::parse2::<Args>(args) {
+        Ok(args) => args,
+        Err(error) => return fallback::undecorated(None, &item, &error),
+    };
+    match valid::check(&args, &item) {
+        Ok(()) => expand::function(&args, &item),
+        Err(error) => fallback::undecorated(Some(&args), &item, &error),
+    }
+}
+
+
+

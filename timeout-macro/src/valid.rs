@@ -1,0 +1,181 @@
+//! What cannot be. Each is one error, on the token it is about, that says what to write instead.
+
+use syn::spanned::Spanned;
+use syn::{Error, Expr, ExprLit, ExprUnary, FnArg, Lit, Receiver, ReceiverKind, Result, Safety, Type, UnOp};
+
+use crate::args::Args;
+use crate::item::Item;
+
+pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
+    limit(&args.limit)?;
+    args.grace.as_ref().map_or(Ok(()), grace)?;
+    start(args)?;
+    combination(args)?;
+    function(item)?;
+    arguments(item)?;
+    returned(item)
+}
+
+/// What a literal can say about a duration.
+#[derive(PartialEq)]
+enum Seconds {
+    Some,
+    Zero,
+    Negative,
+    NoDuration,
+    /// Not a literal: known at run time.
+    Unknown,
+}
+
+fn seconds(expr: &Expr) -> Seconds {
+    match expr {
+        Expr::Group(inner) => seconds(&inner.expr),
+        Expr::Paren(inner) => seconds(&inner.expr),
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+            // Too large for `u128` is not zero.
+            if number.base10_parse::<u128>().is_ok_and(|seconds| seconds == 0) { Seconds::Zero } else { Seconds::Some }
+        }
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => match number.base10_parse::<f64>() {
+            Ok(0.0) if number.base10_digits().bytes().all(|b| matches!(b, b'0' | b'.' | b'_')) => {
+                Seconds::Zero
+            }
+            _ => Seconds::Some,
+        },
+        Expr::Lit(_) => Seconds::NoDuration,
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match seconds(expr) {
+            Seconds::Some => Seconds::Negative,
+            other => other,
+        },
+        _ => Seconds::Unknown,
+    }
+}
+
+fn limit(limit: &Expr) -> Result<()> {
+    let message = match seconds(limit) {
+        Seconds::Zero => {
+            "a limit of zero never lets the body start; expected more than zero seconds"
+        }
+        Seconds::Negative => "a limit cannot be negative; expected more than zero seconds",
+        Seconds::NoDuration => {
+            "expected a limit: seconds (an integer or a float), a `Duration`, \
+             or an `Option` of one of these"
+        }
+        Seconds::Some | Seconds::Unknown => return Ok(()),
+    };
+    Err(Error::new(limit.span(), message))
+}
+
+fn grace(grace: &Expr) -> Result<()> {
+    let message = match seconds(grace) {
+        Seconds::Negative => "a grace cannot be negative; `0` means SIGKILL at once",
+        Seconds::NoDuration => {
+            "expected a grace: seconds (an integer or a float), a `Duration`, \
+             or an `Option` of one of these"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new(grace.span(), message))
+}
+
+fn start(args: &Args) -> Result<()> {
+    match &args.start {
+        Some(method) if method.value() != "fork" => {
+            Err(Error::new(method.span(), "unknown start method; expected `\"fork\"`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn combination(args: &Args) -> Result<()> {
+    let Some(wrap) = &args.wrap else { return Ok(()) };
+    let other = match (&args.panic, &args.on_timeout) {
+        (Some(panic), _) => panic,
+        (None, Some((on_timeout, _))) => on_timeout,
+        (None, None) => return Ok(()),
+    };
+    Err(Error::new(
+        other.span(),
+        format!("`{other}` returns what is written, `{wrap}` a `Result` around it: keep one"),
+    ))
+}
+
+fn function(item: &Item) -> Result<()> {
+    let signature = &item.signature;
+    if let Some(token) = &signature.constness {
+        return Err(Error::new(
+            token.span(),
+            "a `const fn` cannot start a process: remove `const`, or decorate a function that calls it",
+        ));
+    }
+    if let Some(token) = &signature.asyncness {
+        return Err(Error::new(
+            token.span(),
+            "an `async fn` cannot be decorated: remove `async`, or decorate the blocking function \
+             that it calls",
+        ));
+    }
+    if let Safety::Safe(token) = &signature.safety {
+        return Err(Error::new(token.span(), "`safe` goes on declarations in `extern` blocks"));
+    }
+    if let Some(variadic) = &signature.variadic {
+        return Err(Error::new(
+            variadic.span(),
+            "variadic arguments cannot be passed on: take a slice instead",
+        ));
+    }
+    Ok(())
+}
+
+/// What the body does to its arguments stays in the child; an argument that only serves to be
+/// changed would be changed in vain.
+fn arguments(item: &Item) -> Result<()> {
+    for argument in &item.signature.inputs {
+        let (token, name) = match argument {
+            FnArg::Typed(typed) => match &*typed.ty {
+                Type::Reference(reference) if reference.mutability.is_some() => {
+                    (reference.span(), "this argument")
+                }
+                _ => continue,
+            },
+            FnArg::Receiver(receiver) if is_mutable_reference(receiver) => {
+                (receiver.span(), "`self`")
+            }
+            FnArg::Receiver(_) => continue,
+        };
+        return Err(Error::new(
+            token,
+            format!(
+                "what the body does to {name} would stay in the child: take it by value and \
+                 return it"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn is_mutable_reference(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutable) => mutable.is_some(),
+        ReceiverKind::Typed(_, ty) => {
+            matches!(&**ty, Type::Reference(reference) if reference.mutability.is_some())
+        }
+        _ => false,
+    }
+}
+
+fn returned(item: &Item) -> Result<()> {
+    let Some(written) = item.written() else { return Ok(()) };
+    let message = match written {
+        Type::ImplTrait(_) => {
+            "`impl Trait` has no name by which it can cross from the child: write the type, or a \
+             `Box` or `Vec` of what it gives"
+        }
+        Type::Reference(_) => {
+            "a borrow cannot cross from the child: return an owned value, such as `String` for \
+             `&str` or `Vec<T>` for `&[T]`"
+        }
+        Type::Never(_) => "a function that never returns has nothing to wait for: remove `-> !`",
+        _ => return Ok(()),
+    };
+    Err(Error::new(written.span(), message))
+}

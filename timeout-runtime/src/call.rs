@@ -1,0 +1,195 @@
+//! The caller's side of one call.
+
+use std::any::type_name;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Instant;
+
+use serde::de::DeserializeOwned;
+
+use crate::codec;
+use crate::error::{CodecError, Error, ErrorKind};
+use crate::frame::{End, Receiver, Record, Tag};
+use crate::limit::Limit;
+use crate::panic::PanicNote;
+use crate::trace::Trace;
+use crate::watch::Watch;
+
+/// What every error of a call says of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Report {
+    function: &'static str,
+    limit: Limit,
+    started: Instant,
+}
+
+impl Report {
+    /// Of a call that begins now: its deadline counts from here.
+    pub(crate) fn new(function: &'static str, limit: Limit) -> Self {
+        Self { function, limit, started: Instant::now() }
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn error(&self, kind: ErrorKind) -> Error {
+        Error::new(kind, self.function, self.limit, self.started.elapsed())
+    }
+}
+
+/// A call whose value is still to come, or that came to nothing before it began.
+#[derive(Debug)]
+pub struct Pending(Result<Going, Error>);
+
+struct Going {
+    report: Report,
+    receiver: Receiver<Watch>,
+}
+
+impl Pending {
+    pub(crate) fn new(report: Report, receiver: Receiver<Watch>) -> Self {
+        Self(Ok(Going { report, receiver }))
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        Self(Err(error))
+    }
+
+    /// Waits for the end of the call, decoding the value as it arrives.
+    ///
+    /// # Errors
+    ///
+    /// Whatever became of the call other than a value.
+    pub fn join<T: DeserializeOwned>(self) -> Result<T, Error> {
+        let mut going = self.0?;
+        let value = codec::decode::<T>(&mut going.receiver);
+        let undecoded = value.as_ref().err().cloned();
+        match (value, going.settle(undecoded, type_name::<T>())) {
+            (Ok(value), None) => Ok(value),
+            (_, Some(error)) => Err(error),
+            // Without an error of the call there is one of the decoder's.
+            (Err(error), None) => Err(going.report.error(ErrorKind::Decode(error))),
+        }
+    }
+}
+
+impl Going {
+    /// Everything after the value, which is the same for all types: the closing record, the end of
+    /// the child, and which of the two says what became of the call.
+    fn settle(&mut self, undecoded: Option<CodecError>, type_name: &str) -> Option<Error> {
+        let is_useless = undecoded.is_some() && !self.receiver.has_ended();
+        if is_useless {
+            self.receiver.source().kill();
+        }
+        let end = self.receiver.finish();
+        if matches!(end, End::Broken(_)) {
+            self.receiver.source().kill();
+        }
+        let ended = self.receiver.source().finish();
+        let decode = |why: &str| ErrorKind::Decode(CodecError::new(type_name, why));
+        let mut trace = None;
+        let kind = match end {
+            _ if is_useless => ErrorKind::Decode(undecoded?),
+            End::Record(Record { tag: Tag::Complete, .. }) => match undecoded {
+                None if self.receiver.has_more() => decode("bytes came after its end"),
+                None => return None,
+                Some(error) => ErrorKind::Decode(error),
+            },
+            End::Broken(why) => decode(&why),
+            _ if ended.stopped => ended.kind,
+            End::Record(Record { tag: Tag::Panicked, payload }) => {
+                let (message, location, stack) =
+                    codec::from_bytes::<PanicNote>(&payload).unwrap_or_default();
+                trace = Trace::new(stack);
+                ErrorKind::Panicked { message, location }
+            }
+            End::Record(Record { tag: Tag::EncodeFailed, payload }) => {
+                let (type_name, reason): (String, String) =
+                    codec::from_bytes(&payload).unwrap_or_default();
+                ErrorKind::Encode(CodecError::new(type_name, reason))
+            }
+            End::Record(_) => decode("a record came out of its turn"),
+            End::Missing => ended.kind,
+        };
+        Some(self.report.error(kind).with_usage(ended.usage).with_trace(trace))
+    }
+}
+
+impl fmt::Debug for Going {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.report.fmt(f)
+    }
+}
+
+/// A call that goes on while the caller does something else, started by
+/// [`Timeout::start`](crate::Timeout::start).
+///
+/// The deadline is kept while someone [`join`](Self::join)s, asks whether it is
+/// [`pending`](Self::pending), or drops it; a result larger than a pipe (64 KiB) waits in the child
+/// until it is joined. Dropping the call stops the child as [`cancel`](Self::cancel) does, waits
+/// for its end and reaps it. It may be joined on any thread, and outlives the one that started it.
+///
+/// ```
+/// use timeout_runtime::Timeout;
+///
+/// let calls: Vec<_> =
+///     (1..=4u64).map(|n| Timeout::new(2).start(move || n * n)).collect::<Result<_, _>>()?;
+/// let squares: Vec<u64> = calls.into_iter().map(|call| call.join()).collect::<Result<_, _>>()?;
+/// assert_eq!(squares, [1, 4, 9, 16]);
+/// # Ok::<(), timeout_runtime::Error>(())
+/// ```
+///
+/// After `Process` of Python's `multiprocessing`, and `gevent.Greenlet`.
+#[must_use = "dropping a call stops it"]
+pub struct Call<T> {
+    going: Going,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Call<T> {
+    pub(crate) fn new(pending: Pending) -> Result<Self, Error> {
+        Ok(Self { going: pending.0?, value: PhantomData })
+    }
+
+    /// The process id of the child, which is also the id of its process group.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.going.receiver.peek_source().id()
+    }
+
+    /// Whether the child still goes on; if so, past its deadline, it is told to end.
+    ///
+    /// `false` means that [`join`](Self::join) will not wait.
+    #[must_use]
+    pub fn pending(&mut self) -> bool {
+        self.going.receiver.source().is_pending()
+    }
+
+    /// Tells the child to stop, and returns at once: SIGTERM now, SIGKILL at the end of the grace.
+    ///
+    /// [`join`](Self::join) then gives [`ErrorKind::Cancelled`], unless the value was there first.
+    /// Cancelling a call that has ended, or was cancelled, does nothing.
+    pub fn cancel(&mut self) {
+        self.going.receiver.source().cancel();
+    }
+
+    /// Waits for the value.
+    ///
+    /// # Errors
+    ///
+    /// Whatever became of the call other than a value.
+    pub fn join(self) -> Result<T, Error>
+    where
+        T: DeserializeOwned,
+    {
+        Pending(Ok(self.going)).join()
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+

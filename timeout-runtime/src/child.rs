@@ -1,0 +1,143 @@
+//! What runs in the child. Nothing here returns to the caller's code.
+
+use std::any::type_name;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{self, ThreadId};
+use std::{mem, process};
+
+use serde::Serialize;
+
+use crate::error::CodecError;
+use crate::frame::{Sender, Tag, header};
+use crate::limit::Deadline;
+use crate::sys::cell::Published;
+use crate::sys::output::Prepared;
+use crate::sys::{self, pipe};
+use crate::{codec, panic};
+
+/// The child's side of a fork: its only use is [`run`](Self::run).
+///
+/// Dropped without it (by an unwinding in between), it ends the process: control must never get
+/// back into the caller's code.
+#[derive(Debug)]
+pub struct Child {
+    pipe: pipe::Writer,
+}
+
+/// What this process is, when it is a child.
+#[derive(Debug)]
+pub(crate) struct Current {
+    process: u32,
+    body: ThreadId,
+    deadline: Deadline,
+    pipe: i32,
+}
+
+static CURRENT: Published<Current> = Published::new();
+
+/// Of the process this is, if it is a child and not one that a body forked by itself.
+pub(crate) fn current() -> Option<&'static Current> {
+    CURRENT.get().filter(|current| current.process == process::id())
+}
+
+impl Child {
+    /// Right after the fork: makes so what must be so before the body may run.
+    pub(crate) fn new(pipe: pipe::Writer, deadline: Deadline, output: Prepared) -> Self {
+        sys::platform::end_before_inherited_handlers();
+        panic::forget();
+        CURRENT.publish(Current {
+            process: process::id(),
+            body: thread::current().id(),
+            deadline,
+            pipe: pipe.number(),
+        });
+        let mut child = Self { pipe };
+        let reported = output.is_reported();
+        output.settle_in_child(child.pipe.number());
+        if reported && child.pipe.write_all(&header(Tag::Ready, 0)).is_err() {
+            sys::exit::now(1);
+        }
+        child
+    }
+
+    /// Runs the body, sends what became of it, and ends the process.
+    pub fn run<T: Serialize>(self, body: impl FnOnce() -> T) -> ! {
+        let mut body = Some(body);
+        self.enter(type_name::<T>(), &mut |sender| {
+            let Some(body) = body.take() else { return Ok(()) };
+            let value = body();
+            let encoded = codec::encode(&value, sender);
+            // The value is the caller's now; its destructor runs there.
+            mem::forget(value);
+            encoded
+        })
+    }
+
+    fn enter(mut self, type_name: &str, job: &mut Job<'_>) -> ! {
+        // From here on the body may have closed it, or put something else in its place.
+        self.pipe.distrust();
+        let mut sender = Sender::new(&mut self.pipe);
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut sender)));
+        sys::output::flush_in_child();
+        if current().is_none() {
+            // The body forked, and this is its child: the result is not this one's to send.
+            sys::exit::now(0);
+        }
+        match outcome {
+            Ok(Ok(())) => {
+                if let Err(error) = sender.complete() {
+                    let error = CodecError::new(type_name, error);
+                    self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
+                }
+                sys::exit::now(0)
+            }
+            Ok(Err(error)) => {
+                self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
+                sys::exit::now(0)
+            }
+            Err(payload) => {
+                let note = panic::describe(&*payload);
+                // Its destructor may panic once more.
+                mem::forget(payload);
+                self.say(Tag::Panicked, &codec::to_bytes(&note));
+                sys::exit::now(101)
+            }
+        }
+    }
+
+    /// Says a last word, over a new descriptor if the body took the old one away.
+    fn say(&mut self, tag: Tag, payload: &[u8]) {
+        let said = Sender::new(&mut self.pipe).record(tag, payload);
+        if said.is_err() {
+            let again = self.pipe.reopen();
+            let _: io::Result<()> = again.and_then(|pipe| Sender::new(pipe).record(tag, payload));
+        }
+    }
+}
+
+type Job<'a> = dyn FnMut(&mut Sender<&mut pipe::Writer>) -> Result<(), CodecError> + 'a;
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        sys::exit::now(101);
+    }
+}
+
+impl Current {
+    /// The nearest deadline of this call and those it is nested in.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Whether this is the thread whose panic ends the body.
+    pub(crate) fn is_body_thread(&self) -> bool {
+        self.body == thread::current().id()
+    }
+
+    /// Says a last word from the panic hook, when there will be no unwinding to [`Child::run`].
+    pub(crate) fn report(&self, tag: Tag, payload: &[u8]) {
+        let mut pipe = pipe::Raw(self.pipe);
+        let _ = Sender::new(&mut pipe).record(tag, payload);
+    }
+}

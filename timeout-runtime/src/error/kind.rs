@@ -1,0 +1,186 @@
+use std::{error, fmt, io};
+
+use crate::sys;
+
+/// What happened to a call that gave no value.
+///
+/// | kind | did the body run? | [`exit_code`](crate::Error::exit_code) |
+/// |---|---|---|
+/// | [`TimedOut`](Self::TimedOut) | until it was stopped; under a limit of zero not at all | 124; 137 when it took SIGKILL |
+/// | [`Panicked`](Self::Panicked) | up to the panic | 101 |
+/// | [`Exited`](Self::Exited) | up to its exit | the code |
+/// | [`Signaled`](Self::Signaled) | up to the signal | 128 + signal |
+/// | [`Cancelled`](Self::Cancelled) | until it was stopped | 125 |
+/// | [`InvalidLimit`](Self::InvalidLimit) | no | 125 |
+/// | [`Start`](Self::Start) | no: calling again later is safe | 125 |
+/// | [`Encode`](Self::Encode), [`Decode`](Self::Decode) | to its end, as far as is known | 125 |
+/// | [`Unknown`](Self::Unknown) | unknown | 125 |
+///
+/// The codes are those of coreutils' `timeout`, and the shell's for a signal.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The deadline passed before there was a value.
+    TimedOut {
+        /// What it took to end the child.
+        stopped_by: StoppedBy,
+    },
+    /// The body panicked.
+    Panicked {
+        /// The message, if the payload was a `&str` or a `String`; else `Box<dyn Any>`, as the
+        /// standard library prints it.
+        message: String,
+        /// `file:line:column`; unknown when the program replaced the panic hook after its first
+        /// call, or when the panic was resumed from elsewhere.
+        location: Option<String>,
+    },
+    /// The body ended its process by an exit, with this code, 0 included.
+    #[doc(alias = "WEXITSTATUS")]
+    Exited(i32),
+    /// A signal that this library did not send ended the child: a crash, an abort, the kernel's
+    /// out-of-memory killer, someone's `kill`.
+    #[doc(alias = "WTERMSIG")]
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+        /// Whether the kernel wrote a core dump.
+        core_dumped: bool,
+    },
+    /// [`Call::cancel`](crate::Call::cancel) came before the value.
+    Cancelled,
+    /// The limit, or the grace, is negative or no number.
+    InvalidLimit,
+    /// No child could be had.
+    Start(io::Error),
+    /// The child could not write the value.
+    Encode(CodecError),
+    /// What arrived is not a value.
+    Decode(CodecError),
+    /// The child ended without a value, and someone else in the program took its status: a
+    /// `waitpid(-1)`, or `SIGCHLD` ignored on a kernel before 6.15.
+    Unknown,
+}
+
+/// What it took to end a child whose deadline had passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoppedBy {
+    /// There was nothing to stop: the limit was zero, or ran out before the child had begun.
+    Nothing,
+    /// SIGTERM was enough.
+    Sigterm,
+    /// It was still there at the end of the grace, or the grace was zero.
+    Sigkill,
+}
+
+/// Why a value of some type could not cross from the child to the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodecError {
+    type_name: String,
+    reason: String,
+}
+
+impl ErrorKind {
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::TimedOut { stopped_by: StoppedBy::Sigkill } => 137,
+            Self::TimedOut { .. } => 124,
+            Self::Panicked { .. } => 101,
+            Self::Exited(code) => low_byte(*code),
+            Self::Signaled { signal, .. } => low_byte(128 + *signal),
+            _ => 125,
+        }
+    }
+}
+
+/// What `_exit(2)` keeps of a code.
+fn low_byte(code: i32) -> u8 {
+    code.to_le_bytes()[0]
+}
+
+/// The part of the sentence after the function's name.
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut { stopped_by } => write!(f, "timed out ({stopped_by})"),
+            Self::Panicked { message, location: Some(place) } => {
+                write!(f, "panicked at {place}: {message}")
+            }
+            Self::Panicked { message, location: None } => write!(f, "panicked: {message}"),
+            Self::Exited(code) => write!(
+                f,
+                "ended its process with exit code {code} before it returned a value"
+            ),
+            Self::Signaled { signal, core_dumped } => {
+                write!(f, "was ended by {}", sys::signal::Name(*signal))?;
+                if *core_dumped { f.write_str(" (core dumped)") } else { Ok(()) }
+            }
+            Self::Cancelled => f.write_str("was cancelled"),
+            Self::InvalidLimit => f.write_str("was not called: its limit is no duration"),
+            Self::Start(cause) => {
+                write!(f, "could not be started: {cause}")?;
+                remedy(cause).map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
+            }
+            Self::Encode(cause) => write!(f, "returned, but {cause}"),
+            Self::Decode(cause) => write!(f, "sent a result, but {cause}"),
+            Self::Unknown => f.write_str(
+                "ended without a value, and its exit status was taken by another wait in this program",
+            ),
+        }
+    }
+}
+
+fn remedy(cause: &io::Error) -> Option<&'static str> {
+    Some(match cause.raw_os_error()? {
+        libc::EMFILE => {
+            "raise the limit on open files (`ulimit -n`) or run fewer calls at once"
+        }
+        libc::ENFILE => "the whole system is out of open files",
+        libc::EAGAIN => {
+            "the limit on processes and threads is reached (`ulimit -u`, or the cgroup's pids.max)"
+        }
+        libc::ENOMEM => "there is too little memory to copy this process",
+        _ => return None,
+    })
+}
+
+impl fmt::Display for StoppedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "before it started",
+            Self::Sigterm => "stopped by SIGTERM",
+            Self::Sigkill => "stopped by SIGKILL",
+        })
+    }
+}
+
+impl CodecError {
+    pub(crate) fn new(type_name: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self { type_name: type_name.into(), reason: reason.to_string() }
+    }
+
+    /// As it crosses the pipe.
+    pub(crate) fn parts(&self) -> (&str, &str) {
+        (&self.type_name, &self.reason)
+    }
+
+    /// The type of the value.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    /// What was wrong with it.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a value of type `{}` could not cross: {}", self.type_name, self.reason)
+    }
+}
+
+impl error::Error for CodecError {}

@@ -1,0 +1,38 @@
+use std::fmt;
+use std::time::Duration;
+
+/// What a child used up to its end, as `wait4(2)` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    cpu_time: Duration,
+    peak_memory: u64,
+}
+
+impl Usage {
+    pub(crate) fn new(cpu_time: Duration, peak_memory: u64) -> Self {
+        Self { cpu_time, peak_memory }
+    }
+
+    /// Processor time, in the program and in the kernel, of all its threads and of the processes
+    /// that it waited for.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        self.cpu_time
+    }
+
+    /// The most memory that was resident at one time, in bytes. A forked child begins with the
+    /// pages of its caller.
+    #[must_use]
+    #[doc(alias = "ru_maxrss")]
+    pub fn peak_memory(&self) -> u64 {
+        self.peak_memory
+    }
+}
+
+/// `2.00 s CPU, peak 3 MiB`
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mebibytes = self.peak_memory.div_ceil(1 << 20);
+        write!(f, "{:.2} s CPU, peak {mebibytes} MiB", self.cpu_time.as_secs_f64())
+    }
+}

@@ -1,0 +1,299 @@
+use std::io::{self, Read};
+
+use super::{HEADER, MAX_PAYLOAD, Record, Tag, parse_header};
+
+/// What is read at once when little is asked for.
+const CHUNK: usize = 64 << 10;
+
+/// The caller's end: a [`Read`] of the value's bytes for the decoder, then the closing record.
+///
+/// The end of the source means that the child has ended; it is no error here, but without the
+/// closing record there is no value.
+pub(crate) struct Receiver<R> {
+    source: R,
+    buffer: Vec<u8>,
+    /// What of the buffer was used up.
+    used: usize,
+    /// What is left of the current data record, in the buffer and in the source.
+    left: usize,
+    total: u64,
+    end: Option<End>,
+}
+
+/// How a frame ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A record that is not data.
+    Record(Record),
+    /// The source ended first.
+    Missing,
+    /// What arrived is not a frame; why.
+    Broken(String),
+}
+
+impl<R: Read> Receiver<R> {
+    pub(crate) fn new(source: R) -> Self {
+        Self { source, buffer: Vec::new(), used: 0, left: 0, total: 0, end: None }
+    }
+
+    pub(crate) fn peek_source(&self) -> &R {
+        &self.source
+    }
+
+    pub(crate) fn source(&mut self) -> &mut R {
+        &mut self.source
+    }
+
+    /// Whether the value's bytes are used up and the frame's end is known.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Reads on to the frame's end, over what the decoder left of the value.
+    pub(crate) fn finish(&mut self) -> End {
+        let mut left_over = 0;
+        loop {
+            match self.end.take() {
+                Some(End::Record(Record { tag: Tag::Complete, .. })) if left_over > 0 => {
+                    return End::Broken(format!("{left_over} bytes came after the value"));
+                }
+                Some(end) => return end,
+                None => left_over += self.skip(),
+            }
+        }
+    }
+
+    /// Reads the first record, which is no data; `None` when there is none.
+    pub(crate) fn first(&mut self) -> Option<Record> {
+        self.advance();
+        match self.end.take() {
+            Some(End::Record(record)) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Whether bytes have arrived that nobody asked for.
+    pub(crate) fn has_more(&mut self) -> bool {
+        self.buffer.len() > self.used || self.source.read(&mut [0]).is_ok_and(|n| n > 0)
+    }
+
+    fn skip(&mut self) -> usize {
+        self.read(&mut [0; 4 << 10]).unwrap_or_else(|_failed| {
+            self.end = Some(End::Missing);
+            0
+        })
+    }
+
+    /// Goes to the next data record that is not empty, or to the end.
+    fn advance(&mut self) {
+        while self.left == 0 && self.end.is_none() {
+            if let Err(end) = self.next_record() {
+                self.end = Some(end);
+            }
+        }
+    }
+
+    fn next_record(&mut self) -> Result<(), End> {
+        let mut header = [0; HEADER];
+        self.take(&mut header)?;
+        let (tag, length) = parse_header(header).map_err(End::Broken)?;
+        if tag == Tag::Data {
+            self.left = length;
+            self.total += length as u64;
+            return Ok(());
+        }
+        let mut payload = vec![0; length];
+        self.take(&mut payload)?;
+        if tag == Tag::Complete && payload != self.total.to_le_bytes() {
+            return Err(End::Broken("bytes of the value are missing".to_owned()));
+        }
+        Err(End::Record(Record { tag, payload }))
+    }
+
+    /// Fills `bytes` whole, out of the buffer and the source.
+    fn take(&mut self, bytes: &mut [u8]) -> Result<(), End> {
+        let mut filled = 0;
+        while filled < bytes.len() {
+            if self.used == self.buffer.len() && !matches!(self.refill(), Ok(1..)) {
+                return Err(End::Missing);
+            }
+            filled += self.copy(&mut bytes[filled..]);
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, bytes: &mut [u8]) -> usize {
+        let ready = &self.buffer[self.used..];
+        let length = ready.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&ready[..length]);
+        self.used += length;
+        length
+    }
+
+    fn refill(&mut self) -> io::Result<usize> {
+        // The first read is small: most values are.
+        let size = if self.buffer.is_empty() { 4 << 10 } else { CHUNK };
+        self.buffer.resize(size, 0);
+        self.used = 0;
+        let length = self.source.read(&mut self.buffer);
+        self.buffer.truncate(*length.as_ref().unwrap_or(&0));
+        length
+    }
+
+    #[cold]
+    fn read_slowly(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.advance();
+        let wanted = self.left.min(bytes.len());
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let length = if self.used < self.buffer.len() {
+            self.copy(&mut bytes[..wanted])
+        } else if wanted >= CHUNK {
+            self.source.read(&mut bytes[..wanted])?
+        } else {
+            self.refill()?;
+            self.copy(&mut bytes[..wanted])
+        };
+        if length == 0 {
+            self.end = Some(End::Missing);
+        }
+        self.left -= length;
+        Ok(length)
+    }
+}
+
+impl<R: Read> Read for Receiver<R> {
+    #[inline]
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if bytes.len() <= self.left && bytes.len() <= self.buffer.len() - self.used {
+            self.left -= bytes.len();
+            return Ok(self.copy(bytes));
+        }
+        self.read_slowly(bytes)
+    }
+
+    #[inline]
+    fn read_exact(&mut self, mut bytes: &mut [u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.read(bytes)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                length => bytes = &mut bytes[length..],
+            }
+        }
+        Ok(())
+    }
+}
+
+const _: () = assert!(CHUNK <= MAX_PAYLOAD);
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::frame::{MAGIC, Sender, header};
+
+    fn framed(parts: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut sender = Sender::new(&mut bytes);
+        parts.iter().for_each(|part| sender.write_all(part).unwrap());
+        sender.complete().unwrap();
+        bytes
+    }
+
+    fn received(bytes: &[u8]) -> (Vec<u8>, End) {
+        let mut receiver = Receiver::new(bytes);
+        let mut value = Vec::new();
+        receiver.read_to_end(&mut value).unwrap();
+        (value, receiver.finish())
+    }
+
+    fn complete(total: u64) -> End {
+        End::Record(Record { tag: Tag::Complete, payload: total.to_le_bytes().into() })
+    }
+
+    /// A source that gives one byte at a time.
+    struct Drops<'a>(&'a [u8]);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            let length = bytes.len().min(1);
+            self.0.read(&mut bytes[..length])
+        }
+    }
+
+    #[test]
+    fn a_value_of_any_size_comes_back_whole() {
+        for size in [0, 1, HEADER, CHUNK - 1, CHUNK, CHUNK + 1, MAX_PAYLOAD, 3 * MAX_PAYLOAD + 7] {
+            let value: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+            for step in [1, 3, 1000, CHUNK, size.max(1)] {
+                let parts: Vec<&[u8]> = value.chunks(step).collect();
+                let (back, end) = received(&framed(&parts));
+                assert!(back == value, "{size} bytes in steps of {step}");
+                assert_eq!(end, complete(size as u64));
+            }
+        }
+    }
+
+    #[test]
+    fn a_trickle_is_no_different() {
+        let bytes = framed(&[&[7; 100], &[8; 100]]);
+        let mut receiver = Receiver::new(Drops(&bytes));
+        let mut value = [0; 200];
+        receiver.read_exact(&mut value).unwrap();
+        assert_eq!(receiver.finish(), complete(200));
+        assert_eq!((value[99], value[100]), (7, 8));
+    }
+
+    #[test]
+    fn a_frame_cut_anywhere_is_missing() {
+        let bytes = framed(&[b"value"]);
+        for length in 0..bytes.len() {
+            assert_eq!(received(&bytes[..length]).1, End::Missing, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_frame_is_told_and_allocates_nothing() {
+        let mut huge = MAGIC.to_vec();
+        huge.extend([Tag::Data as u8, 0]);
+        huge.extend(u32::MAX.to_le_bytes());
+        let End::Broken(why) = received(&huge).1 else { panic!("taken for a frame") };
+        assert_eq!(why, "a record of 4294967295 bytes, where 1048576 is the most");
+
+        let End::Broken(why) = received(b"hello, world").1 else { panic!("taken for a frame") };
+        assert_eq!(why, "stray bytes in the pipe (hello, w)");
+
+        let mut lost = header(Tag::Complete, 8).to_vec();
+        lost.extend(5u64.to_le_bytes());
+        assert_eq!(received(&lost).1, End::Broken("bytes of the value are missing".into()));
+    }
+
+    #[test]
+    fn bytes_after_the_value_or_the_frame_are_seen() {
+        let bytes = framed(&[b"value and more"]);
+        let mut receiver = Receiver::new(&*bytes);
+        receiver.read_exact(&mut [0; 5]).unwrap();
+        assert_eq!(receiver.finish(), End::Broken("9 bytes came after the value".into()));
+
+        let mut bytes = framed(&[b"value"]);
+        bytes.push(0);
+        let mut receiver = Receiver::new(&*bytes);
+        receiver.read_exact(&mut [0; 5]).unwrap();
+        assert_eq!(receiver.finish(), complete(5));
+        assert!(receiver.has_more());
+    }
+
+    #[test]
+    fn other_records_end_the_value_at_once() {
+        let mut bytes = Vec::new();
+        let mut sender = Sender::new(&mut bytes);
+        sender.write_all(&vec![1; 2 * CHUNK]).unwrap();
+        sender.write_all(b"never sent").unwrap();
+        sender.record(Tag::Panicked, b"why").unwrap();
+        let (value, end) = received(&bytes);
+        assert_eq!(value.len(), 2 * CHUNK);
+        assert_eq!(end, End::Record(Record { tag: Tag::Panicked, payload: b"why".into() }));
+    }
+}

@@ -1,0 +1,112 @@
+//! The child as a copy of the caller.
+
+use std::io;
+use std::time::Duration;
+
+use crate::call::{Pending, Report};
+use crate::child::{self, Child};
+use crate::error::{Error, ErrorKind, StoppedBy};
+use crate::frame::{Receiver, Tag};
+use crate::limit::Deadline;
+use crate::panic;
+use crate::sys;
+use crate::sys::fork::Tie;
+use crate::sys::output::{Prepared, Streams};
+use crate::timeout::Timeout;
+use crate::watch::Watch;
+
+/// Where one is after the start: this function returns in two processes.
+#[derive(Debug)]
+pub enum Side {
+    /// In the child, which is to [`run`](Child::run) the body.
+    Child(Child),
+    /// In the caller, which is to wait for it.
+    Caller(Pending),
+}
+
+/// Starts a child, unless the limit says that there is no time for it.
+pub(crate) fn start(timeout: &Timeout, function: &'static str, tie: Tie) -> Side {
+    let report = Report::new(function, timeout.limit());
+    match try_start(timeout, &report, tie) {
+        Ok(Started::Child(child)) => Side::Child(child),
+        Ok(Started::Caller(receiver)) => Side::Caller(Pending::new(report, receiver)),
+        Err(error) => Side::Caller(Pending::failed(error)),
+    }
+}
+
+enum Started {
+    Child(Child),
+    Caller(Receiver<Watch>),
+}
+
+fn try_start(timeout: &Timeout, report: &Report, tie: Tie) -> Result<Started, Error> {
+    let invalid = |_| report.error(ErrorKind::InvalidLimit);
+    let limit = timeout.limit().duration().map_err(invalid)?;
+    let grace = timeout.grace_limit().duration().map_err(invalid)?;
+    let deadline = Deadline::after(report.started(), limit);
+    let too_late = || report.error(ErrorKind::TimedOut { stopped_by: StoppedBy::Nothing });
+    let failed = |error| report.error(ErrorKind::Start(error));
+    if limit.is_some_and(|limit| limit.is_zero()) {
+        return Err(too_late());
+    }
+    settle_lazies();
+    let mut contended = Streams::default();
+    loop {
+        let output = Prepared::new(contended, deadline).map_err(failed)?.ok_or_else(too_late)?;
+        let reported = output.is_reported();
+        let (watch, output) = match fork(deadline, grace, tie, output).map_err(failed)? {
+            Forked::Child(child) => return Ok(Started::Child(child)),
+            Forked::Caller(watch, output) => (watch, output),
+        };
+        output.release();
+        let mut receiver = Receiver::new(watch);
+        if !reported {
+            return Ok(Started::Caller(receiver));
+        }
+        // Only the child can tell whether its copies of the output streams are usable.
+        match receiver.first() {
+            Some(record) if record.tag == Tag::Ready => return Ok(Started::Caller(receiver)),
+            Some(record) if record.tag == Tag::Contended => {
+                let held = record.payload.first().copied().unwrap_or_default();
+                contended = contended.with(Streams::from_bits(held));
+                receiver.source().finish();
+            }
+            _ => {
+                let ended = receiver.source().finish();
+                return Err(report.error(ended.kind).with_usage(ended.usage));
+            }
+        }
+    }
+}
+
+enum Forked {
+    Child(Child),
+    Caller(Watch, Prepared),
+}
+
+fn fork(
+    deadline: Deadline,
+    grace: Option<Duration>,
+    tie: Tie,
+    output: Prepared,
+) -> io::Result<Forked> {
+    let (reader, writer) = sys::pipe::pipe()?;
+    // A body that asks is told of the nearest deadline, be it that of a call around this one.
+    let visible = child::current().map_or(deadline, |around| deadline.min(around.deadline()));
+    Ok(match sys::fork::fork(tie)? {
+        sys::fork::Side::Child => {
+            drop(reader);
+            Forked::Child(Child::new(writer, visible, output))
+        }
+        sys::fork::Side::Caller(process) => {
+            Forked::Caller(Watch::new(process, reader, deadline, grace), output)
+        }
+    })
+}
+
+/// Everything that is made on its first use, so that no child finds it half made.
+fn settle_lazies() {
+    panic::install_hook();
+    panic::wants_stack();
+    sys::is_single_threaded();
+}

@@ -1,0 +1,157 @@
+//! Linux: a pidfd (`pidfd_open(2)`, Linux 5.3) names the process, not its number.
+//!
+//! # Safety
+//!
+//! System calls that the C library or nix do not wrap, each with arguments that live through the
+//! call; descriptors that come back are owned at once.
+#![expect(unsafe_code, reason = "see the heading")]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use crate::error::Usage;
+use crate::limit::Deadline;
+use crate::sys::process::{self, Ready, Status};
+use crate::sys::retry;
+
+/// To all of the group whose id is the pidfd's process (Linux 6.9).
+const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    pidfd: OwnedFd,
+}
+
+impl Process {
+    pub(crate) fn open(pid: Pid) -> io::Result<Self> {
+        // SAFETY: two integers.
+        let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+        let fd = i32::try_from(fd).map_err(io::Error::other)?;
+        // SAFETY: the kernel just gave it to us.
+        Ok(Self { pid, pidfd: unsafe { OwnedFd::from_raw_fd(fd) } })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.pid.as_raw().unsigned_abs()
+    }
+
+    /// Waits for bytes in the pipe or for the end of the process, whichever is first, until the
+    /// deadline. One system call; the time is taken afresh after each signal that interrupts it.
+    pub(crate) fn wait(&self, pipe: Option<BorrowedFd<'_>>, until: Deadline) -> Ready {
+        let ended = PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN);
+        let readable = PollFd::new(pipe.unwrap_or(self.pidfd.as_fd()), PollFlags::POLLIN);
+        let mut both = [ended, readable];
+        let watched = if pipe.is_some() { 2 } else { 1 };
+        let result = retry(|| {
+            ppoll(&mut both[..watched], until.remaining().map(process::timespec), None)
+        });
+        if result.is_err() {
+            // No memory for a moment (`poll(2)` has no other error here): look again soon.
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            return Ready::default();
+        }
+        let fired = |poll: &PollFd<'_>| poll.any().unwrap_or(true);
+        Ready { ended: fired(&both[0]), readable: watched == 2 && fired(&both[1]) }
+    }
+
+    /// Sends a signal to the child's whole group; nobody left in it is no error.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        let _ = self.send_to_group(signal as i32);
+    }
+
+    fn send_to_group(&self, signal: i32) -> nix::Result<()> {
+        // SAFETY: integers, and a null pointer where the kernel then fills in the sender.
+        let sent = Errno::result(unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.pidfd.as_raw_fd(),
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                PIDFD_SIGNAL_PROCESS_GROUP,
+            )
+        });
+        match sent {
+            // Before Linux 6.9. The number is right as long as the child is not reaped.
+            // SAFETY: two integers.
+            Err(Errno::EINVAL) => {
+                Errno::result(unsafe { libc::kill(-self.pid.as_raw(), signal) }).map(drop)
+            }
+            sent => sent.map(drop),
+        }
+    }
+
+    /// Ends the whole group of a child that has ended, and takes the child's status and usage.
+    ///
+    /// First the group, then the status: until it is reaped, the child pins the group's number.
+    pub(crate) fn reap(&self) -> (Option<Status>, Option<Usage>) {
+        self.signal_group(Signal::SIGKILL);
+        let reaped = self.wait_status();
+        process::wait_until(|| self.send_to_group(0) == Err(Errno::ESRCH));
+        match reaped {
+            Ok((status, usage)) => (Some(status), Some(usage)),
+            // Someone else was first: `waitpid(-1)` in a loop, or SIGCHLD ignored.
+            Err(_) => (self.status_after_reaping(), None),
+        }
+    }
+
+    fn wait_status(&self) -> nix::Result<(Status, Usage)> {
+        let fd = libc::id_t::try_from(self.pidfd.as_raw_fd()).unwrap_or(libc::id_t::MAX);
+        // SAFETY: zero is valid for both, which are plain numbers.
+        let (mut info, mut usage): (libc::siginfo_t, libc::rusage) =
+            unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+        retry(|| {
+            // SAFETY: both live through the call. The system call and not the C library's
+            // function, which hides the usage.
+            Errno::result(unsafe {
+                libc::syscall(
+                    libc::SYS_waitid,
+                    libc::P_PIDFD,
+                    fd,
+                    &raw mut info,
+                    libc::WEXITED,
+                    &raw mut usage,
+                )
+            })
+        })?;
+        // SAFETY: `waitid` succeeded, so the union holds what a SIGCHLD carries.
+        let value = unsafe { info.si_status() };
+        let status = match info.si_code {
+            libc::CLD_EXITED => Status::Exited(value),
+            code => Status::Signaled { signal: value, core_dumped: code == libc::CLD_DUMPED },
+        };
+        Ok((status, process::usage(&usage)))
+    }
+
+    /// The status that the kernel keeps for holders of a pidfd (`PIDFD_GET_INFO`, Linux 6.15).
+    fn status_after_reaping(&self) -> Option<Status> {
+        const PIDFD_INFO_EXIT: u64 = 1 << 3;
+        /// The kernel's `struct pidfd_info` in its first version.
+        #[repr(C)]
+        #[derive(Default)]
+        struct Info {
+            mask: u64,
+            cgroup: u64,
+            ids: [u32; 11],
+            exit_code: i32,
+        }
+        /// `_IOWR(0xFF, 11, struct pidfd_info)`
+        #[expect(clippy::cast_possible_truncation, reason = "64 bytes")]
+        const PIDFD_GET_INFO: libc::c_ulong =
+            (3 << 30) | ((size_of::<Info>() as libc::c_ulong) << 16) | (0xFF << 8) | 11;
+        const _: () = assert!(size_of::<Info>() == 64);
+
+        let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
+        // SAFETY: the request's size is that of `info`, which lives through the call.
+        Errno::result(unsafe {
+            libc::ioctl(self.pidfd.as_raw_fd(), PIDFD_GET_INFO as _, &raw mut info)
+        })
+        .ok()?;
+        (info.mask & PIDFD_INFO_EXIT != 0).then(|| Status::from_raw(info.exit_code))
+    }
+}

@@ -1,0 +1,44 @@
+//! The C library's stdout across a fork.
+//!
+//! # Safety
+//!
+//! The stream lives as long as the program, and is touched under its own lock, or in a child, where
+//! the C library's fork handler has made the lock free and there is one thread.
+#![expect(unsafe_code, reason = "see the heading")]
+
+use std::os::fd::AsFd;
+
+use crate::sys::output::is_writable;
+
+/// Flushes it, if no thread is using it and it cannot block.
+///
+/// Not `fflush(NULL)`: that waits for every stream of the program, one that another thread reads
+/// from included, and in the child it would write the caller's buffers a second time.
+pub(crate) fn flush_c() {
+    // SAFETY: see the heading.
+    unsafe {
+        if __fpending(stdout) == 0 || ftrylockfile(stdout) != 0 {
+            return;
+        }
+        if is_writable(std::io::stdout().as_fd()) {
+            fflush_unlocked(stdout);
+        }
+        funlockfile(stdout);
+    }
+}
+
+/// In the child: forgets what it still holds of the caller's.
+pub(crate) fn discard_c() {
+    // SAFETY: see the heading.
+    unsafe { __fpurge(stdout) };
+}
+
+// Of `stdio.h` and `stdio_ext.h`, in glibc and musl alike.
+unsafe extern "C" {
+    static stdout: *mut libc::FILE;
+    fn ftrylockfile(stream: *mut libc::FILE) -> libc::c_int;
+    fn funlockfile(stream: *mut libc::FILE);
+    fn fflush_unlocked(stream: *mut libc::FILE) -> libc::c_int;
+    fn __fpending(stream: *mut libc::FILE) -> libc::size_t;
+    fn __fpurge(stream: *mut libc::FILE);
+}

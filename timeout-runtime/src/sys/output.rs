@@ -1,0 +1,150 @@
+//! The standard output streams across a fork.
+//!
+//! Two things can go wrong. A line that is printed in part waits in the caller's buffer, and the
+//! child's copy of it would be written a second time. And a thread of the caller that prints at
+//! the moment of the fork leaves the stream's lock taken in the child for ever.
+//!
+//! | the caller | before the fork | in the child |
+//! |---|---|---|
+//! | has one thread | flushes | nothing left to do |
+//! | has more | touches no lock: a thread may hold one for ever, and there is no `try_lock` | takes the locks under an alarm: they are free or this thread's own, or the child says which is not and ends; it empties its copy of the buffer |
+//! | was told so | a [`Holder`] thread takes those locks, as long as the deadline allows | releases the holder's locks, the holder being gone |
+//!
+//! A holder's guards are dropped in the child by the one thread there is, which by that owns the
+//! copy of the holder's stack: see `holder`.
+
+mod holder;
+
+use std::io::{Write, stderr, stdout};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, poll};
+
+use self::holder::Holder;
+use super::platform::{discard_c, flush_c};
+use super::{exit, is_single_threaded, signal};
+use crate::frame::{Tag, header};
+use crate::limit::Deadline;
+
+/// So long the child tries to take the locks. Free ones take less than a microsecond; a child
+/// that is not scheduled for longer costs the caller one more fork.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// A set of output streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Streams(u8);
+
+impl Streams {
+    const STDOUT: Self = Self(1);
+    const STDERR: Self = Self(2);
+
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits & 3)
+    }
+
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The caller's streams, ready for a fork.
+pub(crate) struct Prepared {
+    /// Nobody can hold a lock, and nothing is left in a buffer.
+    settled: bool,
+    holder: Option<Holder>,
+}
+
+impl Prepared {
+    /// Gets ready, given the streams that other threads were seen to hold. `None`: they hold them
+    /// beyond the deadline.
+    pub(crate) fn new(contended: Streams, deadline: Deadline) -> std::io::Result<Option<Self>> {
+        if contended != Streams::default() {
+            let holder = Holder::new(contended, deadline)?;
+            return Ok(holder.map(|holder| Self { settled: false, holder: Some(holder) }));
+        }
+        flush_c();
+        let settled = is_single_threaded() && flush();
+        Ok(Some(Self { settled, holder: None }))
+    }
+
+    /// Whether the child will say [`Tag::Ready`] or [`Tag::Contended`] first.
+    pub(crate) fn is_reported(&self) -> bool {
+        !self.settled
+    }
+
+    /// In the caller, after the fork.
+    pub(crate) fn release(self) {
+        if let Some(holder) = self.holder {
+            holder.release();
+        }
+    }
+
+    /// In the child: makes both streams usable, with nothing of the caller's in them. If that
+    /// cannot be, says so over the pipe and ends.
+    pub(crate) fn settle_in_child(self, pipe: i32) {
+        discard_c();
+        if self.settled {
+            return;
+        }
+        if let Some(holder) = self.holder {
+            holder.release_in_child();
+        }
+        PIPE.store(pipe, Ordering::Relaxed);
+        signal::with_alarm(PATIENCE, report_contention, || {
+            WAITING_FOR.store(Streams::STDOUT.0, Ordering::Relaxed);
+            let mut stdout = stdout().lock();
+            WAITING_FOR.store(Streams::STDERR.0, Ordering::Relaxed);
+            drop(stderr().lock());
+            discard(&mut stdout);
+        });
+    }
+}
+
+static PIPE: AtomicI32 = AtomicI32::new(-1);
+static WAITING_FOR: AtomicU8 = AtomicU8::new(0);
+
+/// The alarm of a child that waits for a lock nobody will release.
+extern "C" fn report_contention(_: i32) {
+    let mut record = [0; 9];
+    record[..8].copy_from_slice(&const { header(Tag::Contended, 1) });
+    record[8] = WAITING_FOR.load(Ordering::Relaxed);
+    // Nine bytes into an empty pipe: never short, never blocked.
+    let _ = super::pipe::Raw(PIPE.load(Ordering::Relaxed)).write(&record);
+    exit::now(1);
+}
+
+/// Flushes the child's own output at its end.
+pub(crate) fn flush_in_child() {
+    let _ = stdout().flush();
+    flush_c();
+}
+
+/// Flushes Rust's stdout; false if that might block, for then its reader is behind.
+fn flush() -> bool {
+    is_writable(stdout().as_fd()) && stdout().flush().is_ok()
+}
+
+/// Whether the little that a line buffer holds can be written at once. A stream that is closed
+/// can: writing to it fails at once.
+pub(super) fn is_writable(stream: BorrowedFd<'_>) -> bool {
+    let mut one = [PollFd::new(stream, PollFlags::POLLOUT)];
+    matches!(poll(&mut one, 0u8), Ok(1..))
+}
+
+/// Empties the buffer of stdout without writing it anywhere: the standard library takes a closed
+/// stdout for one that swallows everything.
+fn discard(stdout: &mut std::io::StdoutLock<'_>) {
+    // It cannot be kept if it is closed already: then there is nothing to put back.
+    let kept = stdout.as_fd().try_clone_to_owned();
+    let _ = nix::unistd::close(libc::STDOUT_FILENO);
+    let _ = stdout.flush();
+    if let Ok(kept) = kept {
+        let _ = super::retry(|| nix::unistd::dup2_stdout(&kept));
+    }
+}

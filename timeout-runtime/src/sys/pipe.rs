@@ -1,0 +1,166 @@
+//! The pipe from child to caller.
+//!
+//! # Safety
+//!
+//! A descriptor is borrowed by its number in one place, where the owner cannot be reached.
+#![expect(unsafe_code, reason = "see the heading")]
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::fstat;
+
+use super::retry;
+
+/// The caller's end. Reading never blocks.
+#[derive(Debug)]
+pub(crate) struct Reader(OwnedFd);
+
+/// The child's end.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    file: File,
+    /// Device and inode of the pipe, by which a descriptor is known to be still this pipe.
+    identity: (u64, u64),
+    /// Where the caller's own process holds the other end.
+    caller: (u32, i32),
+    written: usize,
+    trusted: bool,
+}
+
+/// A descriptor by its number, for those who cannot reach its owner: the panic hook.
+pub(crate) struct Raw(pub(crate) i32);
+
+/// A pipe, both ends closed on exec and clear of the descriptors 0 to 2.
+pub(crate) fn pipe() -> io::Result<(Reader, Writer)> {
+    let (reader, writer) = new_pipe()?;
+    let (reader, writer) = (above_stdio(reader)?, above_stdio(writer)?);
+    fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    let caller = (std::process::id(), reader.as_raw_fd());
+    let identity = identity(&writer)?;
+    let writer = Writer { file: writer.into(), identity, caller, written: 0, trusted: true };
+    Ok((Reader(reader), writer))
+}
+
+#[cfg(target_os = "linux")]
+fn new_pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
+    nix::unistd::pipe2(OFlag::O_CLOEXEC)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn new_pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
+    use nix::fcntl::FdFlag;
+
+    let (reader, writer) = nix::unistd::pipe()?;
+    for end in [&reader, &writer] {
+        fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    }
+    Ok((reader, writer))
+}
+
+/// In a program that closed a standard stream, a new pipe lands there, and the body would print
+/// into its own result.
+fn above_stdio(end: OwnedFd) -> io::Result<OwnedFd> {
+    if end.as_raw_fd() > 2 { Ok(end) } else { end.try_clone() }
+}
+
+fn identity(end: impl AsFd) -> nix::Result<(u64, u64)> {
+    let stat = fstat(end)?;
+    #[allow(clippy::useless_conversion, reason = "the types differ between systems")]
+    Ok((stat.st_dev.try_into().unwrap_or(u64::MAX), stat.st_ino.into()))
+}
+
+impl Read for Reader {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        Ok(retry(|| nix::unistd::read(&self.0, bytes))?)
+    }
+}
+
+impl AsFd for Reader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Writer {
+    /// Before the next write it is to be made sure that the descriptor is still this pipe.
+    pub(crate) fn distrust(&mut self) {
+        self.trusted = false;
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        if !self.trusted && identity(&self.file) != Ok(self.identity) {
+            return Err(io::Error::other(
+                "the body closed or replaced the descriptor that carries its result",
+            ));
+        }
+        self.trusted = true;
+        Ok(())
+    }
+
+    /// The same pipe on a new descriptor, by way of the caller's own (`proc(5)`).
+    pub(crate) fn reopen(&self) -> io::Result<Self> {
+        let (process, descriptor) = self.caller;
+        let path = format!("/proc/{process}/fd/{descriptor}");
+        let file = OpenOptions::new().write(true).open(path)?;
+        let mut writer = Self { file, trusted: false, ..*self };
+        writer.check()?;
+        Ok(writer)
+    }
+
+    /// The number of the descriptor, for [`Raw`].
+    pub(crate) fn number(&self) -> i32 {
+        self.file.as_raw_fd()
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        // More than a few kilobytes are to come.
+        if self.written < 64 << 10 && self.written + bytes.len() >= 64 << 10 {
+            super::platform::grow_pipe(&self.file);
+        }
+        let length = retry(|| nix::unistd::write(&self.file, bytes))?;
+        self.written = self.written.saturating_add(length);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for Raw {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // SAFETY: the pipe is open until the process ends; should the body have closed it, this
+        // fails or writes to what the body put there, as any write of the body's own would.
+        let pipe = unsafe { BorrowedFd::borrow_raw(self.0) };
+        Ok(retry(|| nix::unistd::write(pipe, bytes))?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_that_was_replaced_is_noticed() {
+        let (mut reader, mut writer) = pipe().unwrap();
+        let mut again = writer.reopen().unwrap();
+        assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        writer.distrust();
+        writer.write_all(b"x").unwrap();
+        writer.file = OpenOptions::new().write(true).open("/dev/null").unwrap();
+        writer.distrust();
+        assert!(writer.write_all(b"lost").is_err());
+        again.write_all(b"y").unwrap();
+        assert_eq!(reader.read(&mut [0; 9]).unwrap(), 2);
+    }
+}

@@ -1,0 +1,19 @@
+//! What there is anywhere. What these cannot do, the documentation of the crate lists.
+
+mod process;
+
+pub(crate) use self::process::Process;
+
+/// Nothing portable ties a child to its caller.
+pub(crate) fn die_with_caller() {}
+
+pub(crate) fn grow_pipe(_: impl std::os::fd::AsFd) {}
+
+/// Only glibc can tell a handler the exit code: here `exit` in a body runs the handlers that it
+/// inherited.
+pub(crate) fn end_before_inherited_handlers() {}
+
+/// The names by which the C library's streams can be asked differ: here its stdout is left alone.
+pub(crate) fn flush_c() {}
+
+pub(crate) fn discard_c() {}

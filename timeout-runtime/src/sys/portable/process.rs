@@ -1,0 +1,117 @@
+//! Anywhere: no handle but the number, which stays the child's until it is reaped, here.
+//!
+//! Where other code of the program reaps the child first (`waitpid(-1)`), the number may be
+//! another's: this path then sends no signal, for it looks before it signals, but between the look
+//! and the signal there is a window that only a pidfd closes.
+//!
+//! # Safety
+//!
+//! `wait4` with arguments that live through the call.
+#![expect(unsafe_code, reason = "see the heading")]
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::error::Usage;
+use crate::limit::Deadline;
+use crate::sys::process::{self, Ready, Status};
+use crate::sys::retry;
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    /// The status, once it was seen; looking takes it.
+    end: Cell<Option<(Option<Status>, Option<Usage>)>>,
+}
+
+impl Process {
+    #[expect(clippy::unnecessary_wraps, reason = "the Linux path can fail")]
+    pub(crate) fn open(pid: Pid) -> io::Result<Self> {
+        Ok(Self { pid, end: Cell::new(None) })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.pid.as_raw().unsigned_abs()
+    }
+
+    /// As the Linux path's, in steps: nothing portable wakes `poll` at the end of a child that may
+    /// share its pipe with others. The steps grow from 0.1 to 5 ms.
+    pub(crate) fn wait(&self, pipe: Option<BorrowedFd<'_>>, until: Deadline) -> Ready {
+        let mut step = Duration::from_micros(100);
+        loop {
+            let ended = self.has_ended();
+            let readable = pipe.is_some_and(is_readable);
+            if ended || readable || until.has_passed() {
+                return Ready { readable, ended };
+            }
+            std::thread::sleep(until.remaining().map_or(step, |left| left.min(step)));
+            step = (step * 2).min(Duration::from_millis(5));
+        }
+    }
+
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        let _ = killpg(self.pid, signal);
+    }
+
+    pub(crate) fn reap(&self) -> (Option<Status>, Option<Usage>) {
+        while !self.has_ended() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.end.take().unwrap_or_default()
+    }
+
+    /// Looks, first without reaping, so that the group is ended while the child pins its number.
+    fn has_ended(&self) -> bool {
+        if let Some(end) = self.end.take() {
+            self.end.set(Some(end));
+            return true;
+        }
+        // SAFETY: zero is valid for a `siginfo_t`, which lives through the call.
+        let looked = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let id = libc::id_t::try_from(self.pid.as_raw()).unwrap_or(libc::id_t::MAX);
+            let flags = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG;
+            retry(|| Errno::result(libc::waitid(libc::P_PID, id, &raw mut info, flags)))
+                .map(|_| info.si_pid() != 0)
+        };
+        match looked {
+            Ok(false) => return false,
+            Ok(true) => {
+                self.signal_group(Signal::SIGKILL);
+                self.end.set(Some(self.take_status()));
+            }
+            // Someone else took it.
+            Err(_) => self.end.set(Some((None, None))),
+        }
+        process::wait_until(|| killpg(self.pid, None) == Err(Errno::ESRCH));
+        true
+    }
+
+    fn take_status(&self) -> (Option<Status>, Option<Usage>) {
+        let mut status = 0;
+        // SAFETY: zero is valid for a `rusage`; both live through the call.
+        let (reaped, usage) = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            let reaped = retry(|| {
+                Errno::result(libc::wait4(self.pid.as_raw(), &raw mut status, 0, &raw mut usage))
+            });
+            (reaped, usage)
+        };
+        match reaped {
+            Ok(_) => (Some(Status::from_raw(status)), Some(process::usage(&usage))),
+            Err(_) => (None, None),
+        }
+    }
+}
+
+fn is_readable(pipe: BorrowedFd<'_>) -> bool {
+    let mut one = [PollFd::new(pipe, PollFlags::POLLIN)];
+    matches!(poll(&mut one, 0u8), Ok(1..))
+}

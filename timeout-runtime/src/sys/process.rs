@@ -1,0 +1,64 @@
+//! A handle on the child: wait for its end, signal it, reap it.
+
+use std::time::Duration;
+
+use nix::sys::time::TimeSpec;
+
+pub(crate) use super::platform::Process;
+use crate::error::Usage;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Exited(i32),
+    Signaled { signal: i32, core_dumped: bool },
+}
+
+impl Status {
+    /// Out of the status word of `wait(2)`. By hand: nix knows no real-time signals, and would
+    /// lose the status of a child that one of them killed.
+    pub(super) fn from_raw(status: i32) -> Self {
+        if libc::WIFSIGNALED(status) {
+            Self::Signaled {
+                signal: libc::WTERMSIG(status),
+                core_dumped: libc::WCOREDUMP(status),
+            }
+        } else {
+            Self::Exited(libc::WEXITSTATUS(status))
+        }
+    }
+}
+
+/// What a wait saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) readable: bool,
+    pub(crate) ended: bool,
+}
+
+/// After SIGKILL: waits until nobody is left in the group, but not for ever (a process may hang in
+/// the kernel, and some containers never reap orphans).
+pub(super) fn wait_until(mut is_empty: impl FnMut() -> bool) {
+    let mut step = Duration::from_micros(50);
+    while !is_empty() && step < Duration::from_secs(1) {
+        std::thread::sleep(step);
+        step = step * 3 / 2;
+    }
+}
+
+pub(super) fn usage(usage: &libc::rusage) -> Usage {
+    let seconds = |time: libc::timeval| {
+        let micros = time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_usec.into());
+        Duration::from_micros(micros.try_into().unwrap_or_default())
+    };
+    // Linux and the BSDs count kibibytes, macOS bytes.
+    let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+    let peak = u64::try_from(usage.ru_maxrss).unwrap_or_default() * unit;
+    Usage::new(seconds(usage.ru_utime) + seconds(usage.ru_stime), peak)
+}
+
+/// For `ppoll(2)`, which takes seconds and nanoseconds: no rounding, no overflow to "for ever".
+pub(super) fn timespec(duration: Duration) -> TimeSpec {
+    const LONG: Duration = Duration::from_secs(1 << 30);
+    TimeSpec::from_duration(duration.min(LONG))
+}

@@ -1,0 +1,130 @@
+//! Signals: held back around the fork, put back to their defaults in the child.
+//!
+//! # Safety
+//!
+//! Dispositions are changed only in a child, by its only thread, before the body runs; the two
+//! handlers installed here touch atomics, `write(2)` and `_exit(2)` alone.
+#![expect(unsafe_code, reason = "see the heading")]
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction,
+};
+
+/// All signals held back on this thread, until this is dropped.
+pub(crate) struct HeldBack(SigSet);
+
+impl HeldBack {
+    pub(crate) fn all() -> Self {
+        let mut before = SigSet::empty();
+        // Cannot fail: the arguments are valid.
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
+        Self(before)
+    }
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.0), None);
+    }
+}
+
+/// In a fresh child: every handler of the caller is gone, and no signal is held back.
+///
+/// A handler of the caller must not run in the child: a self-pipe would tell the *caller* of the
+/// child's SIGTERM. Kept are
+/// - the handlers of SIGSEGV and SIGBUS: the standard library's tell of a stack overflow;
+/// - SIGPIPE, SIGHUP, SIGINT and SIGQUIT where they are ignored: Rust's own start-up, `nohup` and
+///   the shell's `&` ignore them for all that a program starts.
+pub(crate) fn reset_in_child() {
+    const KEPT_IGNORED: [i32; 4] = [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
+
+    // SAFETY: zero is a valid `sigaction`: SIG_DFL, no flags, an empty mask.
+    let default: libc::sigaction = unsafe { std::mem::zeroed() };
+    for signal in 1..=last_signal() {
+        if matches!(signal, libc::SIGSEGV | libc::SIGBUS | libc::SIGKILL | libc::SIGSTOP) {
+            continue;
+        }
+        // SAFETY: as above.
+        let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: both point to live `sigaction`s. It fails for the two signals that the C
+        // library keeps to itself, and changes nothing then.
+        unsafe { libc::sigaction(signal, &raw const default, &raw mut before) };
+        if KEPT_IGNORED.contains(&signal) && before.sa_sigaction == libc::SIG_IGN {
+            // SAFETY: it was in force a moment ago.
+            unsafe { libc::sigaction(signal, &raw const before, std::ptr::null_mut()) };
+        }
+    }
+    let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
+#[cfg(target_os = "linux")]
+fn last_signal() -> i32 {
+    libc::SIGRTMAX()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn last_signal() -> i32 {
+    31
+}
+
+/// Whether SIGTERM has come since [`take_over_sigterm`].
+static SIGTERM_CAME: AtomicBool = AtomicBool::new(false);
+
+/// In a child: from now on SIGTERM is noted instead of ending the process.
+pub(crate) fn take_over_sigterm() {
+    extern "C" fn note(_: i32) {
+        SIGTERM_CAME.store(true, Ordering::Relaxed);
+    }
+    SIGTERM_CAME.store(false, Ordering::Relaxed);
+    let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler stores to an atomic.
+    let _ = unsafe { sigaction(Signal::SIGTERM, &action) };
+}
+
+pub(crate) fn sigterm_came() -> bool {
+    SIGTERM_CAME.load(Ordering::Relaxed)
+}
+
+/// Runs `handler` if `work` takes longer than `limit`. The handler must not return.
+///
+/// In a child only: it uses SIGALRM and the real-time interval timer, which a fork starts without.
+pub(crate) fn with_alarm<T>(
+    limit: std::time::Duration,
+    handler: extern "C" fn(i32),
+    work: impl FnOnce() -> T,
+) -> T {
+    let alarm = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the callers' handlers call `write(2)` and `_exit(2)` alone.
+    let _ = unsafe { sigaction(Signal::SIGALRM, &alarm) };
+    set_timer(limit);
+    let result = work();
+    set_timer(std::time::Duration::ZERO);
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed.
+    let _ = unsafe { sigaction(Signal::SIGALRM, &default) };
+    result
+}
+
+fn set_timer(after: std::time::Duration) {
+    // SAFETY: zero is a valid `itimerval`.
+    let mut timer: libc::itimerval = unsafe { std::mem::zeroed() };
+    timer.it_value.tv_sec = after.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    timer.it_value.tv_usec = after.subsec_micros().try_into().unwrap_or_default();
+    // SAFETY: the timer is live for the call; the old one is not asked for.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+}
+
+/// `SIGSEGV`, or `signal 40` for those without a name.
+pub(crate) struct Name(pub(crate) i32);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Signal::try_from(self.0) {
+            Ok(signal) => f.write_str(signal.as_str()),
+            Err(_) => write!(f, "signal {}", self.0),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What the caller does: wait, escalate, reap.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::error::{ErrorKind, StoppedBy, Usage};
+use crate::limit::Deadline;
+use crate::sys::pipe;
+use crate::sys::process::{Process, Ready, Status};
+
+/// Watches one child from its start to its end. As a [`Read`] it gives the bytes that arrive, and
+/// the end of file once the child has ended; meanwhile it keeps the deadline.
+///
+/// Dropped before the end (the caller gives up, or unwinds), it stops the child and reaps it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    process: Process,
+    pipe: pipe::Reader,
+    /// Every write end is closed: there is nothing to wait for in the pipe.
+    closed: bool,
+    /// The child has ended, and waits to be reaped.
+    ended: bool,
+    reaped: bool,
+    /// How much was read since it ended.
+    drained: usize,
+    grace: Option<Duration>,
+    stage: Stage,
+}
+
+/// More than any pipe holds.
+const MOST_DRAINED: usize = 16 << 20;
+
+/// How far the escalation has gone.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Running { until: Deadline },
+    /// SIGTERM was sent.
+    Terminating { until: Deadline, why: Why },
+    /// SIGKILL was sent.
+    Killed { why: Why },
+}
+
+/// Why a child was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Deadline,
+    Cancel,
+    /// What it sent is no value.
+    Useless,
+}
+
+/// How a child ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Why it has no value, if it sent none and no other reason.
+    pub(crate) kind: ErrorKind,
+    pub(crate) stopped: bool,
+    pub(crate) usage: Option<Usage>,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        process: Process,
+        pipe: pipe::Reader,
+        until: Deadline,
+        grace: Option<Duration>,
+    ) -> Self {
+        let stage = Stage::Running { until };
+        Self { process, pipe, closed: false, ended: false, reaped: false, drained: 0, grace, stage }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Looks, without waiting, whether the child goes on; past its deadline it is told to end.
+    pub(crate) fn is_pending(&mut self) -> bool {
+        if !self.ended {
+            let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
+            self.ended = self.process.wait(None, now).ended;
+            self.escalate();
+        }
+        !self.ended
+    }
+
+    /// Sends SIGTERM, if nothing was sent yet; SIGKILL follows at the end of the grace.
+    pub(crate) fn cancel(&mut self) {
+        self.stop(Why::Cancel);
+    }
+
+    /// Ends the child at once: nothing that it could still send is of use.
+    pub(crate) fn kill(&mut self) {
+        self.send_sigkill(Why::Useless);
+    }
+
+    /// Waits for the end, reaps, and says how it was.
+    pub(crate) fn finish(&mut self) -> Ended {
+        while !self.ended {
+            self.wait(false);
+        }
+        self.reaped = true;
+        let (status, usage) = self.process.reap();
+        let (kind, stopped) = match self.stage {
+            Stage::Terminating { why: Why::Deadline, .. } => {
+                (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm }, true)
+            }
+            Stage::Killed { why: Why::Deadline } => {
+                (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigkill }, true)
+            }
+            Stage::Terminating { why: Why::Cancel, .. } | Stage::Killed { why: Why::Cancel } => {
+                (ErrorKind::Cancelled, true)
+            }
+            _ => (own_end(status), false),
+        };
+        Ended { kind, stopped, usage }
+    }
+
+    /// One wait: for bytes if they are wanted, for the end, and for the next step of escalation.
+    fn wait(&mut self, for_bytes: bool) -> Ready {
+        let until = match self.stage {
+            Stage::Running { until } | Stage::Terminating { until, .. } => until,
+            Stage::Killed { .. } => Deadline::NEVER,
+        };
+        let pipe = (for_bytes && !self.closed).then(|| self.pipe.as_fd());
+        let ready = self.process.wait(pipe, until);
+        self.ended |= ready.ended;
+        self.escalate();
+        ready
+    }
+
+    /// 1. Look whether the child has ended (the caller of this did); 2. read the clock; 3. enforce
+    /// the deadline. In this order a child that ended in time is never called late.
+    fn escalate(&mut self) {
+        match self.stage {
+            Stage::Running { until } if !self.ended && until.has_passed() => {
+                self.stop(Why::Deadline);
+            }
+            Stage::Terminating { until, why } if !self.ended && until.has_passed() => {
+                self.send_sigkill(why);
+            }
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, why: Why) {
+        if self.ended || !matches!(self.stage, Stage::Running { .. }) {
+            return;
+        }
+        if self.grace == Some(Duration::ZERO) {
+            return self.send_sigkill(why);
+        }
+        let until = Deadline::after(Instant::now(), self.grace);
+        self.stage = Stage::Terminating { until, why };
+        self.process.signal_group(Signal::SIGTERM);
+        // A stopped process takes no signal but SIGKILL before it goes on.
+        self.process.signal_group(Signal::SIGCONT);
+    }
+
+    fn send_sigkill(&mut self, why: Why) {
+        self.stage = Stage::Killed { why };
+        self.process.signal_group(Signal::SIGKILL);
+    }
+}
+
+fn own_end(status: Option<Status>) -> ErrorKind {
+    match status {
+        Some(Status::Exited(code)) => ErrorKind::Exited(code),
+        Some(Status::Signaled { signal, core_dumped }) => {
+            ErrorKind::Signaled { signal, core_dumped }
+        }
+        None => ErrorKind::Unknown,
+    }
+}
+
+impl Read for Watch {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.pipe.read(bytes) {
+                Ok(0) => self.closed = true,
+                // A stream without end does not get past the deadline, nor does one that a
+                // descendant writes after the child's end.
+                Ok(_) if self.drained > MOST_DRAINED => return Ok(0),
+                Ok(length) => {
+                    self.drained += if self.ended { length } else { 0 };
+                    self.escalate();
+                    return Ok(length);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            // What it wrote before its end was just read: the order is wait, then read.
+            if self.ended {
+                return Ok(0);
+            }
+            self.wait(true);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.cancel();
+            self.finish();
+        }
+    }
+}
