@@ -12,7 +12,8 @@ use std::{fs, io};
 use timeout_runtime::timeout;
 
 /// Each script tells its own number and those of what it starts in the background.
-const SCRIPTS: [&str; 2] = ["echo $$; sleep 600 & echo $!; wait", "echo $$; sleep 600 & echo $!; sleep 600"];
+const SCRIPTS: [&str; 2] =
+    ["echo $$; sleep 600 & echo $!; wait", "echo $$; sleep 600 & echo $!; sleep 600"];
 
 #[timeout(1)]
 fn run_programs(numbers: io::PipeWriter) {

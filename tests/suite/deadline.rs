@@ -181,12 +181,15 @@ fn other_children_are_neither_confused_nor_reaped() {
 fn a_call_that_timed_out_can_be_made_again_at_once() {
     let mut slow = true;
     for _ in 0..10 {
-        let result = Timeout::new(if slow { 0.05 } else { 60.0 }).run(|| if slow { spin() } else { 5 });
+        let result =
+            Timeout::new(if slow { 0.05 } else { 60.0 }).run(|| if slow { spin() } else { 5 });
         assert_eq!(result.is_ok(), !slow);
         slow = !slow;
     }
 }
 
+// Not promised by the portable path: see "Platforms" in the documentation of the crate.
+#[cfg(not(timeout_portable))]
 #[test]
 fn when_the_outer_deadline_comes_first_the_inner_child_dies() {
     let (reader, mut writer) = std::io::pipe().unwrap();

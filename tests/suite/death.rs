@@ -95,7 +95,10 @@ fn a_panic_has_a_trace_where_the_environment_asks() {
             let functions: Vec<_> = trace.frames().iter().map(|frame| &frame.function).collect();
             let own = functions.iter().position(|name| name.ends_with("a_function_that_panics"));
             assert!(own.is_some_and(|own| own <= 3), "{functions:#?}");
-            assert!(functions.iter().all(|name| !name.contains("timeout_runtime")), "{functions:#?}");
+            assert!(
+                functions.iter().all(|name| !name.contains("timeout_runtime")),
+                "{functions:#?}"
+            );
             let (file, line) = trace.frames()[own.unwrap()].place.as_ref().unwrap();
             assert!(file.ends_with("death.rs") && *line > 1);
             assert!(!error.to_string().contains('\n'));
@@ -353,7 +356,9 @@ fn replaced_descriptors() {
 fn pipes() -> Vec<i32> {
     descriptors()
         .into_iter()
-        .filter_map(|link| link.contains("pipe:").then(|| link.split(' ').next().map(str::to_owned))?)
+        .filter_map(|link| {
+            link.contains("pipe:").then(|| link.split(' ').next().map(str::to_owned))?
+        })
         .filter_map(|path| path.rsplit('/').next()?.parse().ok())
         .filter(|number| *number > 2)
         .collect()
@@ -363,7 +368,8 @@ fn pipes() -> Vec<i32> {
 fn write_to_pipes(before: &[i32], bytes: &[u8]) {
     for descriptor in pipes().into_iter().filter(|pipe| !before.contains(pipe)) {
         // SAFETY: the file is not dropped, so the descriptor stays open.
-        let mut pipe = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(descriptor) });
+        let mut pipe =
+            std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(descriptor) });
         let _ = pipe.write_all(bytes);
     }
 }

@@ -47,7 +47,11 @@ fn match_regex_reports_lines_that_explode_and_goes_on() {
     let output = program("match_regex").args([r"^(a|aa)+\1c$", file]).output().unwrap();
     let said = text(&output.stdout);
     let complaints = text(&output.stderr);
-    assert_eq!(said.lines().collect::<Vec<_>>(), ["aaac", "aaaaaaaaaaaaaaaaaaaaaaaac", "aac"], "{complaints}");
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        ["aaac", "aaaaaaaaaaaaaaaaaaaaaaaac", "aac"],
+        "{complaints}"
+    );
     let numbers: Vec<_> = complaints.lines().filter_map(|line| line.split(':').nth(1)).collect();
     assert_eq!(numbers, ["4", "7"], "{complaints}");
     assert!(complaints.contains("timed out after 0.5 s"), "{complaints}");

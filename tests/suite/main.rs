@@ -1,5 +1,7 @@
 //! Everything that is promised, one test an intent. The modules follow the way of a call.
 
+#![cfg_attr(timeout_portable, allow(dead_code, unused_imports, reason = "some tests are left out"))]
+
 mod attribute;
 mod caller;
 mod calls;

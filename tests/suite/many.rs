@@ -1,5 +1,6 @@
 //! Many calls at once.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,15 +34,29 @@ fn mixed_end(number: u64) {
     }
 }
 
+/// Runs `work` on so many threads at once. No thread starts or ends meanwhile: at those moments it
+/// holds a lock of the standard library, which `process::exit` in a body takes too (see the limits
+/// in the README).
+fn side_by_side(threads: u64, work: impl Fn(u64) + Sync) {
+    let barrier = Barrier::new(usize::try_from(threads).unwrap());
+    thread::scope(|scope| {
+        for number in 0..threads {
+            let (barrier, work) = (&barrier, &work);
+            scope.spawn(move || {
+                barrier.wait();
+                let result = catch_unwind(AssertUnwindSafe(|| work(number)));
+                barrier.wait();
+                result.unwrap();
+            });
+        }
+    });
+}
+
 #[test]
 fn eight_threads_of_forty_calls_get_each_their_own_end() {
     isolated(|| {
         let before = Traces::now();
-        thread::scope(|scope| {
-            for thread in 0..8 {
-                scope.spawn(move || (0..40).for_each(|call| mixed_end(thread * 1000 + call)));
-            }
-        });
+        side_by_side(8, |thread| (0..40).for_each(|call| mixed_end(thread * 1000 + call)));
         before.assert_unchanged();
     });
 }
@@ -49,15 +64,8 @@ fn eight_threads_of_forty_calls_get_each_their_own_end() {
 #[test]
 fn sixty_four_threads_call_at_once() {
     isolated(|| {
-        let barrier = Barrier::new(64);
-        thread::scope(|scope| {
-            for number in 0..64u64 {
-                let barrier = &barrier;
-                scope.spawn(move || {
-                    barrier.wait();
-                    assert_eq!(Timeout::new(LONG).run(|| number * number).unwrap(), number * number);
-                });
-            }
+        side_by_side(64, |number| {
+            assert_eq!(Timeout::new(LONG).run(|| number * number).unwrap(), number * number);
         });
     });
 }
@@ -66,15 +74,10 @@ fn sixty_four_threads_call_at_once() {
 fn no_call_waits_for_the_child_of_another() {
     isolated(|| {
         // Started first and in between: every later child holds copies of their pipes.
-        let long: Vec<_> = (0..8)
-            .map(|_| Timeout::new(10 * LONG).start(|| -> u8 { spin() }).unwrap())
-            .collect();
+        let long: Vec<_> =
+            (0..8).map(|_| Timeout::new(10 * LONG).start(|| -> u8 { spin() }).unwrap()).collect();
         let started = Instant::now();
-        thread::scope(|scope| {
-            for thread in 0..4 {
-                scope.spawn(move || (0..10).for_each(|call| mixed_end(thread * 1000 + call)));
-            }
-        });
+        side_by_side(4, |thread| (0..10).for_each(|call| mixed_end(thread * 1000 + call)));
         assert!(started.elapsed() < LONG);
         for mut call in long {
             assert!(call.pending());

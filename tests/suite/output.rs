@@ -9,6 +9,8 @@ fn printed(arguments: &[&str], code: i32) -> String {
     text(&output.stdout)
 }
 
+// Not promised by the portable path: see "Platforms" in the documentation of the crate.
+#[cfg(not(timeout_portable))]
 #[test]
 fn unflushed_output_of_both_sides_is_printed_once() {
     for arguments in [&["print"][..], &["print", "--threads"]] {
@@ -26,6 +28,8 @@ fn unflushed_output_of_both_sides_is_printed_once() {
     }
 }
 
+// Not promised by the portable path: see "Platforms" in the documentation of the crate.
+#[cfg(not(timeout_portable))]
 #[test]
 fn with_one_thread_it_is_printed_in_order() {
     let said = printed(&["print"], 0);
@@ -34,11 +38,15 @@ fn with_one_thread_it_is_printed_in_order() {
     assert!(place("[child, unflushed]") < place("[caller, after]"), "{said}");
 }
 
+// Not promised by the portable path: see "Platforms" in the documentation of the crate.
+#[cfg(not(timeout_portable))]
 #[test]
 fn an_exit_in_the_child_runs_no_handler_and_prints_nothing_of_the_callers() {
     for arguments in [&["exit"][..], &["exit", "--threads"]] {
         let said = printed(arguments, 7);
-        for part in ["[at exit]", "[caller, unflushed]", "[caller C, unflushed]", "[child, unflushed]"] {
+        for part in
+            ["[at exit]", "[caller, unflushed]", "[caller C, unflushed]", "[child, unflushed]"]
+        {
             assert_eq!(said.matches(part).count(), 1, "{part} in {said} of {arguments:?}");
         }
     }

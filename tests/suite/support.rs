@@ -1,6 +1,6 @@
 //! What the tests share.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
@@ -42,8 +42,13 @@ impl Traces {
         }
     }
 
+    /// Threads that a test joined may take another moment to leave the process's list.
     #[track_caller]
     pub fn assert_unchanged(&self) {
+        let start = Instant::now();
+        while self.threads < Self::now().threads && start.elapsed() < LONG / 10 {
+            thread::sleep(Duration::from_millis(1));
+        }
         assert_eq!(*self, Self::now());
     }
 }
@@ -96,13 +101,18 @@ pub fn prompt<T>(run: impl FnOnce(Timeout) -> Result<T, Error>) -> Error {
 
 /// An example, or a program of the tests, which cargo builds beside this one.
 pub fn program(name: &str) -> Command {
-    let mut path: PathBuf = env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    let path = path.join("examples").join(name);
+    // TARGET/debug/deps/suite-...
+    let own = env::current_exe().unwrap();
+    let profile = own.parent().and_then(Path::parent).unwrap();
+    let path = profile.join("examples").join(name);
     if !path.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--examples"]).status().unwrap();
-        assert!(built.success());
+        // Only this test was asked for.
+        let target = profile.parent().unwrap();
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "-q", "--examples", "--target-dir"])
+            .arg(target)
+            .status();
+        assert!(built.unwrap().success());
     }
     Command::new(path)
 }

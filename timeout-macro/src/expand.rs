@@ -108,7 +108,8 @@ pub(crate) fn signature_of(args: &Args, item: &Item) -> Signature {
         let runtime = &args.runtime;
         let written = item.written().map_or_else(|| quote!(()), ToTokens::to_token_stream);
         let wrapped = quote!(::core::result::Result<#written, #runtime::Error>);
-        signature.output = ReturnType::Type(syn::parse_quote!(->), syn::Type::Verbatim(wrapped).into());
+        signature.output =
+            ReturnType::Type(syn::parse_quote!(->), syn::Type::Verbatim(wrapped).into());
     }
     signature
 }
@@ -122,9 +123,9 @@ fn original(name: &Ident, item: &Item) -> TokenStream {
 
 /// Attributes that there can be one of: on a test, or on an exported symbol.
 fn names_an_entry(attribute: &Attribute) -> bool {
-    ["test", "should_panic", "ignore", "bench", "no_mangle", "export_name"].iter().any(|name| {
-        attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
-    })
+    ["test", "should_panic", "ignore", "bench", "no_mangle", "export_name"]
+        .iter()
+        .any(|name| attribute.path().segments.last().is_some_and(|segment| segment.ident == name))
 }
 
 /// A name that the user's own code can neither see nor hide.

@@ -10,7 +10,7 @@ use crate::expand;
 use crate::item::Item;
 
 /// Not a function: as it was written.
-pub(crate) fn unparsed(item: TokenStream, error: &Error) -> TokenStream {
+pub(crate) fn unparsed(item: &TokenStream, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     quote!(#item #error)
 }

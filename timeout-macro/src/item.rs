@@ -31,13 +31,13 @@ impl Parse for Item {
         if !is_function(input) {
             return Err(input.error("`#[timeout]` goes on a function"));
         }
-        let signature = input
-            .parse()
-            .map_err(|error| Error::new(error.span(), format!("`#[timeout]` goes on a function: {error}")))?;
+        let signature = input.parse().map_err(|error| {
+            Error::new(error.span(), format!("`#[timeout]` goes on a function: {error}"))
+        })?;
         if input.peek(Token![;]) {
-            return Err(input.error(
-                "`#[timeout]` needs a body to run: put it on the method in the `impl`",
-            ));
+            return Err(
+                input.error("`#[timeout]` needs a body to run: put it on the method in the `impl`")
+            );
         }
         if !input.peek(token::Brace) {
             return Err(input.error("expected the function's body"));

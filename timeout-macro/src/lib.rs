@@ -52,10 +52,10 @@ pub fn timeout(
     args: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    decorate(args.into(), item.into()).into()
+    decorate(args.into(), &item.into()).into()
 }
 
-fn decorate(args: TokenStream, item: TokenStream) -> TokenStream {
+fn decorate(args: TokenStream, item: &TokenStream) -> TokenStream {
     let item = match syn::parse2::<Item>(item.clone()) {
         Ok(item) => item,
         Err(error) => return fallback::unparsed(item, &error),
@@ -70,5 +70,5 @@ fn decorate(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-
-
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! What cannot be. Each is one error, on the token it is about, that says what to write instead.
 
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprLit, ExprUnary, FnArg, Lit, Receiver, ReceiverKind, Result, Safety, Type, UnOp};
+use syn::{
+    Error, Expr, ExprLit, ExprUnary, FnArg, Lit, Receiver, ReceiverKind, Result, Safety, Type, UnOp,
+};
 
 use crate::args::Args;
 use crate::item::Item;
@@ -33,7 +35,11 @@ fn seconds(expr: &Expr) -> Seconds {
         Expr::Paren(inner) => seconds(&inner.expr),
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
             // Too large for `u128` is not zero.
-            if number.base10_parse::<u128>().is_ok_and(|seconds| seconds == 0) { Seconds::Zero } else { Seconds::Some }
+            if number.base10_parse::<u128>().is_ok_and(|seconds| seconds == 0) {
+                Seconds::Zero
+            } else {
+                Seconds::Some
+            }
         }
         Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => match number.base10_parse::<f64>() {
             Ok(0.0) if number.base10_digits().bytes().all(|b| matches!(b, b'0' | b'.' | b'_')) => {

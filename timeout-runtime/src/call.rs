@@ -192,4 +192,3 @@ impl<T> fmt::Debug for Call<T> {
         f.debug_struct("Call").field("id", &self.id()).finish_non_exhaustive()
     }
 }
-

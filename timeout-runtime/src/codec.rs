@@ -20,10 +20,7 @@ fn options() -> impl Options {
     DefaultOptions::new().with_fixint_encoding().with_no_limit()
 }
 
-pub(crate) fn encode<T: Serialize + ?Sized>(
-    value: &T,
-    sink: impl Write,
-) -> Result<(), CodecError> {
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, sink: impl Write) -> Result<(), CodecError> {
     options().serialize_into(sink, value).map_err(|e| CodecError::new(type_name::<T>(), e))
 }
 

@@ -280,7 +280,7 @@ mod tests {
         let start = ErrorKind::Start(io::ErrorKind::OutOfMemory.into());
         let start = io::Error::from(error(start));
         assert_eq!(start.kind(), io::ErrorKind::OutOfMemory);
-        assert!(start.get_ref().is_some_and(|inner| inner.is::<Error>()));
+        assert!(start.get_ref().is_some_and(<dyn error::Error + Send + Sync>::is::<Error>));
         assert_ne!(io::Error::from(error(ErrorKind::Cancelled)).kind(), io::ErrorKind::Interrupted);
     }
 }

@@ -1,4 +1,63 @@
 //! Hard timeouts for any function.
+//!
+//! [`#[timeout(2)]`](macro@timeout) rewrites a function so that calling it runs the body in a child
+//! process. By the deadline the caller holds the value, or one [`Error`] that says what happened;
+//! and the child is gone, with its whole process group.
+//!
+//! ```
+//! use timeout_runtime::{ErrorKind, timeout};
+//!
+//! #[timeout(0.2)]
+//! fn collatz(mut n: u64) -> u64 {
+//!     let mut steps = 0;
+//!     while n != 1 {
+//!         n = if n % 2 == 0 { n / 2 } else { 3 * n + 1 };
+//!         steps += 1;
+//!     }
+//!     steps
+//! }
+//!
+//! assert_eq!(collatz(27).unwrap(), 111);
+//! // Zero never gets to one.
+//! let error = collatz(0).unwrap_err();
+//! assert!(matches!(error.kind(), ErrorKind::TimedOut { .. }));
+//! assert!(error.to_string().starts_with("collatz timed out after 0.2 s (stopped by SIGTERM"));
+//! ```
+//!
+//! Without the attribute: [`Timeout::run`] for a closure, [`Timeout::start`] for a [`Call`] that
+//! goes on meanwhile. In a body, [`remaining`] and [`stopping`] tell of its deadline.
+//!
+//! # What holds
+//!
+//! - A call returns by its limit plus its grace, whatever the body does.
+//! - `Ok` only if the body returned and all of the value arrived; every other end is its own
+//!   [`ErrorKind`].
+//! - Nothing of the body gets back into the caller: no panic, no exit handler, no change of memory.
+//! - The caller keeps its signal handlers, its other children and its buffered output, and may call
+//!   from any thread, any number at once.
+//!
+//! # What to know of fork
+//!
+//! The child is a copy of the caller with one thread, the one that called. Locks that other threads
+//! held at that moment stay held in it: a body that needs one waits until its deadline. This
+//! library's own part needs none, and sees to it that the body can print; but a mutex of yours, a
+//! thread pool or runtime that was already started, or C code in the middle of `setenv` are the
+//! body's own affair. By-value arguments exist twice, and their destructors run on both sides if the
+//! body drops them: a temporary folder that the body drops is gone for the caller too. The cost of a
+//! call grows with the caller's memory.
+//!
+//! # Features
+//!
+//! - `backtrace` (default): an error of a panic has a [`trace`](Error::trace) when `RUST_BACKTRACE`
+//!   asks for one.
+//!
+//! # Platforms
+//!
+//! Linux 5.4 and later. Elsewhere on Unix the same code runs on what is portable: the end of a
+//! child is seen up to 5 ms late, a caller that is killed leaves its children to their own end,
+//! `exit` in a body runs the exit handlers that it inherited, a body that closes every descriptor
+//! looks as if it had exited, and where other code reaps all children, statuses are lost.
+
 pub mod error;
 pub mod limit;
 
@@ -25,3 +84,8 @@ pub use crate::error::{Error, ErrorKind};
 pub use crate::limit::IntoLimit;
 pub use crate::start::StartMethod;
 pub use crate::timeout::Timeout;
+
+/// The README's code runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

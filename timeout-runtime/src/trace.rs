@@ -62,7 +62,8 @@ fn resolve(addresses: &[u64]) -> Vec<Frame> {
         // A return address is behind its call, which may be the last of its function.
         let call = usize::try_from(address).unwrap_or_default().saturating_sub(1);
         backtrace::resolve(call as *mut std::ffi::c_void, |symbol| {
-            let function = symbol.name().map_or_else(|| format!("{address:#x}"), |name| format!("{name:#}"));
+            let function =
+                symbol.name().map_or_else(|| format!("{address:#x}"), |name| format!("{name:#}"));
             let file = symbol.filename().map(|file| file.display().to_string());
             frames.push(Frame { function, place: file.zip(symbol.lineno()) });
         });
@@ -122,6 +123,9 @@ mod tests {
         let left = trim(names.into_iter().map(frame).collect());
         let left: Vec<&str> = left.iter().map(|frame| frame.function.as_str()).collect();
         let body = ["core::option::expect_failed", "app::parse"];
-        assert_eq!(left, [&body[..], &["std::panicking::catch_unwind::do_call", "app::outer"]].concat());
+        assert_eq!(
+            left,
+            [&body[..], &["std::panicking::catch_unwind::do_call", "app::outer"]].concat()
+        );
     }
 }

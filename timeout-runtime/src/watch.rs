@@ -36,11 +36,18 @@ const MOST_DRAINED: usize = 16 << 20;
 /// How far the escalation has gone.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    Running { until: Deadline },
+    Running {
+        until: Deadline,
+    },
     /// SIGTERM was sent.
-    Terminating { until: Deadline, why: Why },
+    Terminating {
+        until: Deadline,
+        why: Why,
+    },
     /// SIGKILL was sent.
-    Killed { why: Why },
+    Killed {
+        why: Why,
+    },
 }
 
 /// Why a child was stopped.
@@ -131,8 +138,8 @@ impl Watch {
         ready
     }
 
-    /// 1. Look whether the child has ended (the caller of this did); 2. read the clock; 3. enforce
-    /// the deadline. In this order a child that ended in time is never called late.
+    /// Look whether the child has ended, which the caller of this did; read the clock; enforce the
+    /// deadline. In this order a child that ended in time is never called late.
     fn escalate(&mut self) {
         match self.stage {
             Stage::Running { until } if !self.ended && until.has_passed() => {

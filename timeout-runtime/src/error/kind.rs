@@ -132,9 +132,7 @@ impl fmt::Display for ErrorKind {
 
 fn remedy(cause: &io::Error) -> Option<&'static str> {
     Some(match cause.raw_os_error()? {
-        libc::EMFILE => {
-            "raise the limit on open files (`ulimit -n`) or run fewer calls at once"
-        }
+        libc::EMFILE => "raise the limit on open files (`ulimit -n`) or run fewer calls at once",
         libc::ENFILE => "the whole system is out of open files",
         libc::EAGAIN => {
             "the limit on processes and threads is reached (`ulimit -u`, or the cgroup's pids.max)"

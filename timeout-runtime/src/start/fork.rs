@@ -58,7 +58,7 @@ fn try_start(timeout: &Timeout, report: &Report, tie: Tie) -> Result<Started, Er
             Forked::Child(child) => return Ok(Started::Child(child)),
             Forked::Caller(watch, output) => (watch, output),
         };
-        output.release();
+        drop(output);
         let mut receiver = Receiver::new(watch);
         if !reported {
             return Ok(Started::Caller(receiver));

@@ -53,7 +53,7 @@ impl Streams {
     }
 }
 
-/// The caller's streams, ready for a fork.
+/// The caller's streams, ready for a fork. In the caller it is dropped after it.
 pub(crate) struct Prepared {
     /// Nobody can hold a lock, and nothing is left in a buffer.
     settled: bool,
@@ -76,13 +76,6 @@ impl Prepared {
     /// Whether the child will say [`Tag::Ready`] or [`Tag::Contended`] first.
     pub(crate) fn is_reported(&self) -> bool {
         !self.settled
-    }
-
-    /// In the caller, after the fork.
-    pub(crate) fn release(self) {
-        if let Some(holder) = self.holder {
-            holder.release();
-        }
     }
 
     /// In the child: makes both streams usable, with nothing of the caller's in them. If that

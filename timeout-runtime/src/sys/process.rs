@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use nix::sys::time::TimeSpec;
-
 pub(crate) use super::platform::Process;
 use crate::error::Usage;
 
@@ -19,10 +17,7 @@ impl Status {
     /// lose the status of a child that one of them killed.
     pub(super) fn from_raw(status: i32) -> Self {
         if libc::WIFSIGNALED(status) {
-            Self::Signaled {
-                signal: libc::WTERMSIG(status),
-                core_dumped: libc::WCOREDUMP(status),
-            }
+            Self::Signaled { signal: libc::WTERMSIG(status), core_dumped: libc::WCOREDUMP(status) }
         } else {
             Self::Exited(libc::WEXITSTATUS(status))
         }
@@ -47,18 +42,13 @@ pub(super) fn wait_until(mut is_empty: impl FnMut() -> bool) {
 }
 
 pub(super) fn usage(usage: &libc::rusage) -> Usage {
+    #[allow(clippy::useless_conversion, reason = "the types differ between systems")]
     let seconds = |time: libc::timeval| {
-        let micros = time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_usec.into());
+        let micros = time.tv_sec.saturating_mul(1_000_000).saturating_add(i64::from(time.tv_usec));
         Duration::from_micros(micros.try_into().unwrap_or_default())
     };
     // Linux and the BSDs count kibibytes, macOS bytes.
     let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
     let peak = u64::try_from(usage.ru_maxrss).unwrap_or_default() * unit;
     Usage::new(seconds(usage.ru_utime) + seconds(usage.ru_stime), peak)
-}
-
-/// For `ppoll(2)`, which takes seconds and nanoseconds: no rounding, no overflow to "for ever".
-pub(super) fn timespec(duration: Duration) -> TimeSpec {
-    const LONG: Duration = Duration::from_secs(1 << 30);
-    TimeSpec::from_duration(duration.min(LONG))
 }

@@ -112,7 +112,7 @@ fn set_timer(after: std::time::Duration) {
     // SAFETY: zero is a valid `itimerval`.
     let mut timer: libc::itimerval = unsafe { std::mem::zeroed() };
     timer.it_value.tv_sec = after.as_secs().try_into().unwrap_or(libc::time_t::MAX);
-    timer.it_value.tv_usec = after.subsec_micros().try_into().unwrap_or_default();
+    timer.it_value.tv_usec = after.subsec_micros().into();
     // SAFETY: the timer is live for the call; the old one is not asked for.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
 }

@@ -6,12 +6,15 @@
 //! call; descriptors that come back are owned at once.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
+use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 
 use crate::error::Usage;
@@ -43,17 +46,15 @@ impl Process {
 
     /// Waits for bytes in the pipe or for the end of the process, whichever is first, until the
     /// deadline. One system call; the time is taken afresh after each signal that interrupts it.
-    pub(crate) fn wait(&self, pipe: Option<BorrowedFd<'_>>, until: Deadline) -> Ready {
+    pub(crate) fn wait(&mut self, pipe: Option<BorrowedFd<'_>>, until: Deadline) -> Ready {
         let ended = PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN);
         let readable = PollFd::new(pipe.unwrap_or(self.pidfd.as_fd()), PollFlags::POLLIN);
         let mut both = [ended, readable];
         let watched = if pipe.is_some() { 2 } else { 1 };
-        let result = retry(|| {
-            ppoll(&mut both[..watched], until.remaining().map(process::timespec), None)
-        });
+        let result = retry(|| ppoll(&mut both[..watched], until.remaining().map(timespec), None));
         if result.is_err() {
             // No memory for a moment (`poll(2)` has no other error here): look again soon.
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
             return Ready::default();
         }
         let fired = |poll: &PollFd<'_>| poll.any().unwrap_or(true);
@@ -78,8 +79,8 @@ impl Process {
         });
         match sent {
             // Before Linux 6.9. The number is right as long as the child is not reaped.
-            // SAFETY: two integers.
             Err(Errno::EINVAL) => {
+                // SAFETY: two integers.
                 Errno::result(unsafe { libc::kill(-self.pid.as_raw(), signal) }).map(drop)
             }
             sent => sent.map(drop),
@@ -89,15 +90,29 @@ impl Process {
     /// Ends the whole group of a child that has ended, and takes the child's status and usage.
     ///
     /// First the group, then the status: until it is reaped, the child pins the group's number.
-    pub(crate) fn reap(&self) -> (Option<Status>, Option<Usage>) {
+    pub(crate) fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
         self.signal_group(Signal::SIGKILL);
         let reaped = self.wait_status();
-        process::wait_until(|| self.send_to_group(0) == Err(Errno::ESRCH));
+        process::wait_until(|| self.group_is_dead());
         match reaped {
             Ok((status, usage)) => (Some(status), Some(usage)),
             // Someone else was first: `waitpid(-1)` in a loop, or SIGCHLD ignored.
             Err(_) => (self.status_after_reaping(), None),
         }
+    }
+
+    /// Whether nobody of the group runs any more: it is empty, or what is left are statuses that
+    /// their new parent, usually `init`, has not taken yet. Only a group that was not empty at the
+    /// child's end costs more than one system call.
+    fn group_is_dead(&self) -> bool {
+        if self.send_to_group(0) == Err(Errno::ESRCH) {
+            return true;
+        }
+        let Ok(processes) = fs::read_dir("/proc") else { return false };
+        !processes.flatten().any(|entry| {
+            fs::read_to_string(entry.path().join("stat"))
+                .is_ok_and(|stat| is_living_member(&stat, self.pid.as_raw()))
+        })
     }
 
     fn wait_status(&self) -> nix::Result<(Status, Usage)> {
@@ -141,9 +156,8 @@ impl Process {
             exit_code: i32,
         }
         /// `_IOWR(0xFF, 11, struct pidfd_info)`
-        #[expect(clippy::cast_possible_truncation, reason = "64 bytes")]
         const PIDFD_GET_INFO: libc::c_ulong =
-            (3 << 30) | ((size_of::<Info>() as libc::c_ulong) << 16) | (0xFF << 8) | 11;
+            (3 << 30) | ((size_of::<Info>() as libc::c_ulong) << 16) | (0xFF << 8) | 0x0B;
         const _: () = assert!(size_of::<Info>() == 64);
 
         let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
@@ -153,5 +167,33 @@ impl Process {
         })
         .ok()?;
         (info.mask & PIDFD_INFO_EXIT != 0).then(|| Status::from_raw(info.exit_code))
+    }
+}
+
+/// For `ppoll(2)`, which takes seconds and nanoseconds: no rounding, no overflow to "for ever".
+fn timespec(duration: Duration) -> TimeSpec {
+    const LONG: Duration = Duration::from_secs(1 << 30);
+    TimeSpec::from_duration(duration.min(LONG))
+}
+
+/// Of a line of `/proc/PID/stat` (`proc_pid_stat(5)`): the name in parentheses, which may hold
+/// anything, then the state, the parent and the group.
+fn is_living_member(stat: &str, group: i32) -> bool {
+    let Some((_, rest)) = stat.rsplit_once(") ") else { return false };
+    let mut fields = rest.split(' ');
+    let state = fields.next();
+    !matches!(state, Some("Z" | "X")) && fields.nth(1) == Some(group.to_string().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_living_member_is_told_from_a_dead_one() {
+        assert!(is_living_member("7 (a) name) S 1 42 42 0", 42));
+        assert!(!is_living_member("7 (a) name) S 1 43 42 0", 42));
+        assert!(!is_living_member("7 (sh) Z 1 42 42 0", 42));
+        assert!(!is_living_member("", 42));
     }
 }

@@ -4,8 +4,8 @@
 //! no other owner.
 #![expect(unsafe_code, reason = "see the heading")]
 
-use std::os::fd::AsFd;
 use std::io::{self, StderrLock, StdoutLock, Write, stderr, stdout};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -16,9 +16,12 @@ use crate::limit::Deadline;
 ///
 /// It waits its turn for them, as any thread that prints does; the caller itself waits no longer
 /// than its deadline. What waits for ever is then this thread, not the caller.
+///
+/// Dropped in the caller, it lets them go.
 pub(super) struct Holder {
     shared: Arc<Shared>,
-    thread: JoinHandle<()>,
+    /// `None` once it was joined.
+    thread: Option<JoinHandle<()>>,
     guards: GuardsAddress,
 }
 
@@ -50,7 +53,8 @@ struct Guards {
 impl Holder {
     /// `None`: the streams could not be had before the deadline.
     pub(super) fn new(streams: Streams, deadline: Deadline) -> io::Result<Option<Self>> {
-        let shared = Arc::new(Shared { stage: Mutex::new(Stage::Waiting), changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { stage: Mutex::new(Stage::Waiting), changed: Condvar::new() });
         let thread = thread::Builder::new().name("timeout-output".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || hold(streams, &shared)
@@ -59,7 +63,7 @@ impl Holder {
         loop {
             if let Stage::Held(guards) = *stage {
                 drop(stage);
-                return Ok(Some(Self { shared, thread, guards }));
+                return Ok(Some(Self { shared, thread: Some(thread), guards }));
             }
             if deadline.has_passed() {
                 *stage = Stage::Over;
@@ -75,21 +79,23 @@ impl Holder {
         }
     }
 
-    /// In the caller, after the fork.
-    pub(super) fn release(self) {
-        *self.shared.lock() = Stage::Over;
-        self.shared.changed.notify_all();
-        let _ = self.thread.join();
-    }
-
     /// In the child, where the holder is gone and its locks are still taken.
     pub(super) fn release_in_child(self) {
         // SAFETY: the holder's stack was copied with its guards in place, for the holder waits in
         // `hold` until `release`; nobody else will drop this copy. The guards only count down and
         // store, they do not ask which thread they are on.
         drop(unsafe { self.guards.0.read() });
-        // The thread does not exist here; neither may be touched.
-        std::mem::forget((self.shared, self.thread));
+        // There is no thread here to be told of it, or to be joined.
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        *self.shared.lock() = Stage::Over;
+        self.shared.changed.notify_all();
+        // It ends without a panic.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -9,7 +9,6 @@
 //! `wait4` with arguments that live through the call.
 #![expect(unsafe_code, reason = "see the heading")]
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -28,13 +27,13 @@ use crate::sys::retry;
 pub(crate) struct Process {
     pid: Pid,
     /// The status, once it was seen; looking takes it.
-    end: Cell<Option<(Option<Status>, Option<Usage>)>>,
+    end: Option<(Option<Status>, Option<Usage>)>,
 }
 
 impl Process {
     #[expect(clippy::unnecessary_wraps, reason = "the Linux path can fail")]
     pub(crate) fn open(pid: Pid) -> io::Result<Self> {
-        Ok(Self { pid, end: Cell::new(None) })
+        Ok(Self { pid, end: None })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -43,7 +42,7 @@ impl Process {
 
     /// As the Linux path's, in steps: nothing portable wakes `poll` at the end of a child that may
     /// share its pipe with others. The steps grow from 0.1 to 5 ms.
-    pub(crate) fn wait(&self, pipe: Option<BorrowedFd<'_>>, until: Deadline) -> Ready {
+    pub(crate) fn wait(&mut self, pipe: Option<BorrowedFd<'_>>, until: Deadline) -> Ready {
         let mut step = Duration::from_micros(100);
         loop {
             let ended = self.has_ended();
@@ -60,7 +59,7 @@ impl Process {
         let _ = killpg(self.pid, signal);
     }
 
-    pub(crate) fn reap(&self) -> (Option<Status>, Option<Usage>) {
+    pub(crate) fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
         while !self.has_ended() {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -68,9 +67,8 @@ impl Process {
     }
 
     /// Looks, first without reaping, so that the group is ended while the child pins its number.
-    fn has_ended(&self) -> bool {
-        if let Some(end) = self.end.take() {
-            self.end.set(Some(end));
+    fn has_ended(&mut self) -> bool {
+        if self.end.is_some() {
             return true;
         }
         // SAFETY: zero is valid for a `siginfo_t`, which lives through the call.
@@ -85,10 +83,10 @@ impl Process {
             Ok(false) => return false,
             Ok(true) => {
                 self.signal_group(Signal::SIGKILL);
-                self.end.set(Some(self.take_status()));
+                self.end = Some(self.take_status());
             }
             // Someone else took it.
-            Err(_) => self.end.set(Some((None, None))),
+            Err(_) => self.end = Some((None, None)),
         }
         process::wait_until(|| killpg(self.pid, None) == Err(Errno::ESRCH));
         true

@@ -1,0 +1,132 @@
+//! Bad input is one error, on the token it is about, that says what is expected.
+
+use std::str::FromStr;
+
+use proc_macro2::TokenStream;
+
+use super::{Args, Item, decorate, valid};
+
+const FUNCTION: &str = "fn f(a: u8) -> u8 { a }";
+
+/// The one error: the text of the token that it points at, and its message.
+#[track_caller]
+fn error(args: &str, item: &str) -> (String, String) {
+    let tokens = |text| TokenStream::from_str(text).unwrap();
+    let decorated = decorate(tokens(args), &tokens(item)).to_string();
+    assert_eq!(decorated.matches("compile_error").count(), 1, "{decorated}");
+    assert!(decorated.contains("fn f") || !item.contains("fn f"), "the item is gone: {decorated}");
+    let error = syn::parse2::<Item>(tokens(item))
+        .and_then(|item| {
+            let args = syn::parse2::<Args>(tokens(args))?;
+            valid::check(&args, &item)
+        })
+        .unwrap_err();
+    (error.span().source_text().unwrap_or_default(), error.to_string())
+}
+
+#[track_caller]
+fn bad_args(args: &str, token: &str, message: &str) {
+    let (at, said) = error(args, FUNCTION);
+    assert_eq!(at, token, "{said}");
+    assert!(said.contains(message), "{said}");
+}
+
+#[track_caller]
+fn bad_item(item: &str, token: &str, message: &str) {
+    let (at, said) = error("2", item);
+    assert_eq!(at, token, "{said}");
+    assert!(said.contains(message), "{said}");
+}
+
+#[test]
+fn a_literal_limit_must_be_a_duration() {
+    for zero in ["0", "0.0", "0u8", "00.00", "(0)", "0_0"] {
+        bad_args(zero, zero, "never lets the body start");
+    }
+    for negative in ["-1", "-0.5", "-2f32"] {
+        bad_args(negative, negative, "cannot be negative");
+    }
+    for other in ["\"2s\"", "'2'", "true", "b\"2\""] {
+        bad_args(other, other, "expected a limit: seconds (an integer or a float), a `Duration`");
+    }
+}
+
+#[test]
+fn a_limit_comes_first() {
+    let (_, said) = error("", FUNCTION);
+    assert!(said.contains("expected a limit") && said.contains("#[timeout(2)]"), "{said}");
+    bad_args("grace = 5", "grace", "expected the limit first");
+    bad_args("wrap", "wrap", "expected the limit first");
+    bad_args("panic, 2", "panic", "expected the limit first");
+    bad_args("crate = x, 2", "crate", "expected the limit first");
+    bad_args("2 3", "3", "expected `,`");
+}
+
+#[test]
+fn keys_are_known_and_given_once() {
+    bad_args("2, gracee = 5", "gracee", "expected one of: `grace = ..`, `start = ..`, `wrap`");
+    bad_args("2, grace = 5, grace = 6", "grace", "`grace` is given twice");
+    bad_args("2, 7", "7", "expected one of: `grace = ..`");
+    bad_args("2, grace", "grace", "`grace` takes a value");
+    bad_args("2, grace =", "grace", "`grace` takes a value");
+    bad_args("2, on_timeout", "on_timeout", "`on_timeout` takes a value");
+    bad_args("2, wrap = true", "=", "`wrap` stands alone");
+    bad_args("2, grace = -1", "-1", "a grace cannot be negative; `0` means SIGKILL at once");
+    bad_args("2, grace = \"long\"", "\"long\"", "expected a grace");
+    bad_args("2, start = \"thread\"", "\"thread\"", "expected `\"fork\"`");
+    bad_args("2, start = fork", "fork", "expected string literal");
+    bad_args("2, original = \"f\"", "\"f\"", "expected identifier");
+}
+
+#[test]
+fn keys_that_contradict_each_other_are_refused() {
+    bad_args("2, wrap, panic", "panic", "keep one");
+    bad_args("2, on_timeout = 7, wrap", "on_timeout", "keep one");
+}
+
+#[test]
+fn what_cannot_run_in_a_child_is_refused() {
+    bad_item("const fn f() {}", "const", "remove `const`");
+    bad_item("async fn f() {}", "async", "remove `async`");
+    bad_item(
+        "fn f() -> impl Iterator<Item = u8> { 0..2 }",
+        "impl Iterator<Item = u8>",
+        "write the type",
+    );
+    bad_item("fn f(a: &str) -> &str { a }", "&str", "return an owned value");
+    bad_item("fn f() -> ! { loop {} }", "!", "remove `-> !`");
+    bad_item("fn f();", ";", "needs a body");
+    bad_item("struct S;", "struct", "goes on a function");
+    bad_item("impl S {}", "impl", "goes on a function");
+    bad_item("mod m {}", "mod", "goes on a function");
+    bad_item("const X: u8 = 1;", "const", "goes on a function");
+}
+
+#[test]
+fn a_body_is_not_parsed() {
+    let tokens = |text| TokenStream::from_str(text).unwrap();
+    let half_typed = "fn f(a: String) -> usize { let x = a. ; match { }";
+    let decorated = decorate(tokens("2"), &tokens(&format!("{half_typed} }}"))).to_string();
+    assert!(!decorated.contains("compile_error") && decorated.contains("a . ;"), "{decorated}");
+}
+
+#[test]
+fn good_arguments_are_taken() {
+    let tokens = |text| TokenStream::from_str(text).unwrap();
+    for args in [
+        "2",
+        "2,",
+        "0.05",
+        "Duration::from_secs(2)",
+        "None::<f64>",
+        "limit",
+        "a.b * 2.0 + c()",
+        "2, grace = 0",
+        "limit == 2",
+        "2, grace = 0.5, start = \"fork\", panic, on_timeout = { 7 }, original = g, crate = a::b",
+        "if x { 1 } else { 2 }, wrap",
+    ] {
+        let decorated = decorate(tokens(args), &tokens(FUNCTION)).to_string();
+        assert!(!decorated.contains("compile_error"), "{args}: {decorated}");
+    }
+}
