@@ -18,7 +18,7 @@ use crate::watch::Watch;
 /// Where one is after the start: this function returns in two processes.
 #[derive(Debug)]
 pub enum Side {
-    /// In the child, which is to [`run`](Child::run) the body.
+    /// In the child, which is to run the body.
     Child(Child),
     /// In the caller, which is to wait for it.
     Caller(Pending),
