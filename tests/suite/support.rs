@@ -14,7 +14,7 @@ pub const LONG: Duration = Duration::from_secs(60);
 /// threads, children, signals or descriptors are there. A panic in it fails the test.
 #[track_caller]
 pub fn isolated(scenario: impl FnOnce()) {
-    if let Err(error) = Timeout::new(LONG).run(scenario) {
+    if let Err(error) = Timeout::new(5 * LONG).run(scenario) {
         panic!("{error:#}");
     }
 }
