@@ -30,6 +30,24 @@ extern "C" fn at_exit() {
     unsafe { libc::write(1, said.as_ptr().cast(), said.len()) };
 }
 
+unsafe extern "C" {
+    static stdout: *mut libc::FILE;
+    fn flockfile(stream: *mut libc::FILE);
+}
+
+/// Another thread keeps the C library's stdout locked for ever, with something in its buffer.
+fn print_and_hold(c_output: impl FnOnce() + Send + 'static) {
+    let (held, is_held) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // SAFETY: the stream lives as long as the program.
+        unsafe { flockfile(stdout) };
+        c_output();
+        held.send(()).unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(600));
+    });
+    is_held.recv().unwrap();
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     // SAFETY: the handler calls `write` alone.
@@ -38,8 +56,15 @@ fn main() -> ExitCode {
         std::thread::spawn(|| std::thread::sleep(std::time::Duration::from_secs(600)));
     }
     print!("[caller, unflushed]");
-    // SAFETY: the format has no conversions.
-    unsafe { libc::printf(c"[caller C, unflushed]".as_ptr()) };
+    let c_output = || {
+        // SAFETY: the format has no conversions.
+        unsafe { libc::printf(c"[caller C, unflushed]".as_ptr()) };
+    };
+    if arguments.iter().any(|argument| argument == "--c-held") {
+        print_and_hold(c_output);
+    } else {
+        c_output();
+    }
     // A closure has its own way to the fork.
     let warm = Timeout::new(60).run(|| 1);
     let result = behave(&arguments[0]);

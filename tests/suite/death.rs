@@ -310,10 +310,16 @@ fn a_panic_in_a_program_that_aborts_on_panic_is_a_panic() {
 
 #[test]
 fn closed_descriptors_are_told() {
+    // Where no other test's child holds a copy of the pipe: its end is seen at once.
+    isolated(closed_descriptors);
+}
+
+fn closed_descriptors() {
     let close_all = || {
         for descriptor in 3..1024 {
             let _ = nix::unistd::close(descriptor);
         }
+        std::thread::sleep(std::time::Duration::from_millis(50));
     };
     let error = run(|| {
         close_all();
@@ -417,7 +423,13 @@ fn half_a_frame() {
 
 #[test]
 fn a_body_that_forks_and_returns_twice_gives_one_value() {
-    // SAFETY: both sides return; the second is ended by the library.
-    let value = Timeout::new(LONG).run(|| unsafe { i32::from(libc::fork() >= 0) });
-    assert_eq!(value.unwrap(), 1);
+    let value = Timeout::new(LONG).run(|| {
+        // SAFETY: both sides return from the body; the library ends the second.
+        if unsafe { libc::fork() } == 0 {
+            return "of the grandchild".to_owned();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        "of the child".to_owned()
+    });
+    assert_eq!(value.unwrap(), "of the child");
 }

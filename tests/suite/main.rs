@@ -2,6 +2,7 @@
 
 #![cfg_attr(timeout_portable, allow(dead_code, unused_imports, reason = "some tests are left out"))]
 
+mod arguments;
 mod attribute;
 mod caller;
 mod calls;
@@ -12,5 +13,6 @@ mod examples;
 mod limits;
 mod many;
 mod output;
+mod results;
 mod support;
 mod values;

@@ -13,7 +13,7 @@ fn printed(arguments: &[&str], code: i32) -> String {
 #[cfg(not(timeout_portable))]
 #[test]
 fn unflushed_output_of_both_sides_is_printed_once() {
-    for arguments in [&["print"][..], &["print", "--threads"]] {
+    for arguments in [&["print"][..], &["print", "--threads"], &["print", "--c-held"]] {
         let said = printed(arguments, 0);
         for part in [
             "[caller, unflushed]",

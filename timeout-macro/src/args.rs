@@ -3,7 +3,8 @@
 use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, LitStr, Path, Result, Token, parse_quote};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, LitStr, Path, Result, Token, parenthesized, parse_quote, token};
 
 /// `LIMIT, key, key = value, ...`
 pub(crate) struct Args {
@@ -15,11 +16,13 @@ pub(crate) struct Args {
     pub(crate) panic: Option<Ident>,
     pub(crate) on_timeout: Option<(Ident, Expr)>,
     pub(crate) original: Option<Ident>,
+    /// `&mut` arguments whose changes stay in the child.
+    pub(crate) local: Vec<Ident>,
     pub(crate) runtime: Path,
 }
 
 const KEYS: &str = "`grace = ..`, `start = ..`, `wrap`, `panic`, `on_timeout = ..`, \
-                    `original = ..`, `crate = ..`";
+                    `original = ..`, `local(..)`, `crate = ..`";
 
 impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -52,6 +55,7 @@ impl Default for Args {
             panic: None,
             on_timeout: None,
             original: None,
+            local: Vec::new(),
             runtime: parse_quote!(::timeout_runtime),
         }
     }
@@ -66,6 +70,7 @@ impl Args {
             "panic" => self.panic = Some(flag(key, input)?),
             "on_timeout" => self.on_timeout = Some((key.clone(), after_equals(&key, input)?)),
             "original" => self.original = Some(after_equals(&key, input)?),
+            "local" => self.local = names(&key, input)?,
             "crate" => {
                 equals(&key, input)?;
                 self.runtime = input.call(Path::parse_mod_style)?;
@@ -135,4 +140,16 @@ fn flag(key: Ident, input: ParseStream<'_>) -> Result<Ident> {
         return Err(input.error(format!("`{key}` stands alone: it takes no value")));
     }
     Ok(key)
+}
+
+/// `(name, ...)`, where `self` is a name too.
+fn names(key: &Ident, input: ParseStream<'_>) -> Result<Vec<Ident>> {
+    if !input.peek(token::Paren) {
+        let message = format!("`{key}` takes the names of arguments: `{key}(file, self)`");
+        return Err(Error::new(key.span(), message));
+    }
+    let names;
+    parenthesized!(names in input);
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&names, Ident::parse_any)?;
+    Ok(names.into_iter().collect())
 }

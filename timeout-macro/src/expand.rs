@@ -3,25 +3,33 @@
 //! ```text
 //! // Input:
 //! #[timeout(limit, grace = 5)]
-//! fn parse(text: &str, limit: f64) -> Tree { BODY }
+//! fn parse(text: &str, seen: &mut Vec<u8>, limit: f64) -> Tree { BODY }
 //!
 //! // Output:
-//! fn parse(text: &str, limit: f64) -> Result<Tree, timeout_runtime::Error> {
-//!     match __private::fork(Timeout::new(limit).grace(5), "parse") {
-//!         Side::Child(child) => child.run(|| -> Tree { BODY }),
-//!         Side::Caller(call) => call.join(),
-//!     }
+//! fn parse(text: &str, seen: &mut Vec<u8>, limit: f64) -> Result<Tree, timeout_runtime::Error> {
+//!     use timeout_runtime::__private::{ValueBySerde as _, ..};
+//!     let route = (&&Tag::<Tree>::NEW).value_route();
+//!     let carried_0 = (&&Tag::of(&*seen)).carry_route();
+//!     let result = match fork(Timeout::new(limit).grace(5), "parse") {
+//!         Side::Child(child) => {
+//!             child.send::<Tree, _>(route, (Carry::new(&mut *seen, carried_0),), || -> Tree { BODY })
+//!         }
+//!         Side::Caller(call) => call.receive::<Tree, _, _>(route),
+//!     };
+//!     result.map(|(value, (wire_0,))| { commit(&mut *seen, carried_0, wire_0); value })
 //! }
 //! ```
 //!
-//! The fork shows in the types: `run` never returns, so what the body moves out of its arguments
+//! The fork shows in the types: `send` never returns, so what the body moves out of its arguments
 //! is moved in one arm only, and the caller's arm still has them all.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Attribute, ReturnType, Signature};
 
 use crate::args::Args;
+use crate::carried;
 use crate::item::Item;
 
 pub(crate) fn function(args: &Args, item: &Item) -> TokenStream {
@@ -32,24 +40,57 @@ pub(crate) fn function(args: &Args, item: &Item) -> TokenStream {
 
 fn decorated(args: &Args, item: &Item) -> TokenStream {
     let Item { attributes, visibility, signature, body } = item;
-    let runtime = &args.runtime;
-    let private = quote!(#runtime::__private);
+    let private = private(args);
     let outer = signature_of(args, item);
     let timeout = timeout(args);
     let name = signature.ident.to_string();
     let name = name.trim_start_matches("r#");
-    let written = item.written().map_or_else(|| quote!(()), ToTokens::to_token_stream);
-    let (child, call) = (local("child"), local("call"));
-    let finish = finish(args, item, &quote!(#call.join::<#written>()));
+    let written = written(item);
+    let (child, call, route) = (local("child"), local("call"), local("route"));
+    let route_of = route_of(args, item);
+    let Carried { routes, carry, pattern, commit } = carried(args, item);
+    let (value, result) = (local("value"), local("result"));
+    let finish = finish(args, item, &result);
+    // At the written type, so that what is wrong with it is said there.
+    let at = item.written().map_or_else(Span::call_site, Spanned::span);
+    let send = quote_spanned!(at=> #child.send::<#written, _>);
+    let receive = quote_spanned!(at=> #call.receive::<#written, _, _>);
     quote! {
         #(#attributes)*
+        #[allow(clippy::missing_errors_doc, clippy::double_must_use)]
         #visibility #outer {
-            match #private::fork(#timeout, #name) {
-                #private::Side::Child(#child) => #child.run(|| -> #written #body),
-                #private::Side::Caller(#call) => #finish,
-            }
+            #[allow(unused_imports)]
+            use #private::{
+                BackByError as _, BackByNothing as _, BackByRemote as _, CarryByNothing as _,
+                CarryBySerde as _, OutByDeref as _, OutByIo as _, OutByLocalDeref as _,
+                OutByNothing as _, OutBySerde as _, OutByStd as _, ValueByNothing as _,
+                ValueBySerde as _,
+            };
+            let #route = #route_of;
+            #routes
+            let #result = match #private::fork(#timeout, #name) {
+                #private::Side::Child(#child) => #send(#route, #carry, || -> #written #body),
+                #private::Side::Caller(#call) => #receive(#route),
+            };
+            let #result = match #result {
+                ::core::result::Result::Ok((#value, #pattern)) => {
+                    #commit
+                    ::core::result::Result::Ok(#value)
+                }
+                ::core::result::Result::Err(#value) => ::core::result::Result::Err(#value),
+            };
+            #finish
         }
     }
+}
+
+fn private(args: &Args) -> TokenStream {
+    let runtime = &args.runtime;
+    quote!(#runtime::__private)
+}
+
+fn written(item: &Item) -> TokenStream {
+    item.written().map_or_else(|| quote!(()), ToTokens::to_token_stream)
 }
 
 fn timeout(args: &Args) -> TokenStream {
@@ -58,19 +99,63 @@ fn timeout(args: &Args) -> TokenStream {
     quote!(#runtime::Timeout::new(#limit)#grace)
 }
 
-/// What the caller makes of the joined result.
-fn finish(args: &Args, item: &Item, joined: &TokenStream) -> TokenStream {
-    let runtime = &args.runtime;
-    let private = quote!(#runtime::__private);
+/// By which route the written type crosses: a `Result` has one for each of its sides.
+fn route_of(args: &Args, item: &Item) -> TokenStream {
+    let private = private(args);
+    let written = written(item);
+    let at = item.written().map_or_else(Span::call_site, Spanned::span);
+    if !item.returns_result() {
+        return quote!((&&#private::Tag::<#written>::NEW).value_route());
+    }
+    let value = quote_spanned!(at=> <#written as #private::Fallible>::Value);
+    let error = quote_spanned!(at=> <#written as #private::Fallible>::Error);
+    quote! {
+        #private::Either(
+            (&&#private::Tag::<#value>::NEW).value_route(),
+            (&&&&&&#private::Tag::<#error>::NEW).error_out(),
+            (&&&#private::Tag::<#error>::NEW).error_back(),
+        )
+    }
+}
+
+/// The parts of the expansion that are about `&mut` arguments.
+struct Carried {
+    routes: TokenStream,
+    carry: TokenStream,
+    pattern: TokenStream,
+    commit: TokenStream,
+}
+
+fn carried(args: &Args, item: &Item) -> Carried {
+    let private = private(args);
+    // What is wrong with them was said before.
+    let arguments = carried::arguments(args, item).unwrap_or_default();
+    let (mut routes, mut carry) = (TokenStream::new(), TokenStream::new());
+    let (mut pattern, mut commit) = (TokenStream::new(), TokenStream::new());
+    for (number, (name, at)) in arguments.iter().enumerate() {
+        let route = format_ident!("carried_{number}", span = Span::mixed_site());
+        let wire = format_ident!("wire_{number}", span = Span::mixed_site());
+        routes.extend(quote!(let #route = (&&#private::Tag::of(&*#name)).carry_route();));
+        carry.extend(quote_spanned!(*at=> #private::Carry::new(&mut *#name, #route),));
+        pattern.extend(quote!(#wire,));
+        commit.extend(quote_spanned!(*at=> #private::commit(&mut *#name, #route, #wire);));
+    }
+    Carried { routes, carry: quote!((#carry)), pattern: quote!((#pattern)), commit }
+}
+
+/// What the caller makes of the result.
+fn finish(args: &Args, item: &Item, result: &Ident) -> TokenStream {
+    let private = private(args);
+    let at = item.written().map_or_else(Span::call_site, Spanned::span);
     let failure = match returns(args, item) {
-        Returns::Wrapped => return joined.clone(),
-        Returns::Converted => quote!(#private::merge),
+        Returns::Wrapped => return result.to_token_stream(),
+        Returns::Converted => quote_spanned!(at=> #private::merge),
         Returns::Panicking => quote!(#private::or_panic),
     };
-    let Some((_, value)) = &args.on_timeout else { return quote!(#failure(#joined)) };
-    let (error, result) = (local("error"), local("result"));
+    let Some((_, value)) = &args.on_timeout else { return quote!(#failure(#result)) };
+    let error = local("error");
     quote! {
-        match #joined {
+        match #result {
             ::core::result::Result::Err(#error) if #error.is_timeout() => #value,
             #result => #failure(#result),
         }
@@ -106,10 +191,10 @@ pub(crate) fn signature_of(args: &Args, item: &Item) -> Signature {
     let mut signature = item.signature.clone();
     if let Returns::Wrapped = returns(args, item) {
         let runtime = &args.runtime;
-        let written = item.written().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+        let written = written(item);
         let wrapped = quote!(::core::result::Result<#written, #runtime::Error>);
-        signature.output =
-            ReturnType::Type(syn::parse_quote!(->), syn::Type::Verbatim(wrapped).into());
+        let wrapped = syn::Type::Verbatim(wrapped).into();
+        signature.output = ReturnType::Type(syn::parse_quote!(->), wrapped);
     }
     signature
 }

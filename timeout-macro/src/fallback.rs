@@ -3,11 +3,12 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, Type};
+use syn::Error;
 
 use crate::args::Args;
 use crate::expand;
 use crate::item::Item;
+use crate::valid;
 
 /// Not a function: as it was written.
 pub(crate) fn unparsed(item: &TokenStream, error: &Error) -> TokenStream {
@@ -21,7 +22,7 @@ pub(crate) fn unparsed(item: &TokenStream, error: &Error) -> TokenStream {
 pub(crate) fn undecorated(args: Option<&Args>, item: &Item, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     let Item { attributes, visibility, signature, body } = item;
-    if matches!(item.written(), Some(Type::ImplTrait(_))) {
+    if valid::returns_impl(item) {
         return quote!(#error #(#attributes)* #visibility #signature #body);
     }
     let signature = match args {

@@ -1,6 +1,7 @@
 //! The attribute of `timeout-runtime`, which re-exports it: depend on that crate, not on this one.
 
 mod args;
+mod carried;
 mod expand;
 mod fallback;
 mod item;
@@ -36,6 +37,7 @@ use crate::item::Item;
 /// | `wrap` | always return `Result<Written, Error>` | off |
 /// | `panic` | always return what is written; a failure panics in the caller | off; on under `#[should_panic]` |
 /// | `on_timeout = EXPR` | return what is written; `EXPR`, which may use the parameters, is the value when time runs out | off |
+/// | `local(NAME, ...)` | what the body does to these `&mut` arguments (or `self`) stays in the child | none |
 /// | `original = NAME` | also emit the function undecorated, under this name | off |
 /// | `crate = PATH` | where `timeout_runtime` is, if renamed | `::timeout_runtime` |
 ///

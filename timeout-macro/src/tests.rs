@@ -123,6 +123,7 @@ fn good_arguments_are_taken() {
         "a.b * 2.0 + c()",
         "2, grace = 0",
         "limit == 2",
+        "2, local(a, self)",
         "2, grace = 0.5, start = \"fork\", panic, on_timeout = { 7 }, original = g, crate = a::b",
         "if x { 1 } else { 2 }, wrap",
     ] {

@@ -1,11 +1,12 @@
 //! What cannot be. Each is one error, on the token it is about, that says what to write instead.
 
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{
-    Error, Expr, ExprLit, ExprUnary, FnArg, Lit, Receiver, ReceiverKind, Result, Safety, Type, UnOp,
-};
+use syn::{Error, Expr, ExprLit, ExprUnary, Lit, Result, Safety, Type, UnOp};
 
 use crate::args::Args;
+use crate::carried;
 use crate::item::Item;
 
 pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
@@ -14,7 +15,7 @@ pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
     start(args)?;
     combination(args)?;
     function(item)?;
-    arguments(item)?;
+    carried::arguments(args, item)?;
     returned(item)
 }
 
@@ -114,11 +115,14 @@ fn function(item: &Item) -> Result<()> {
         ));
     }
     if let Some(token) = &signature.asyncness {
-        return Err(Error::new(
-            token.span(),
+        let message = if item.is_async_test() {
+            "an `async fn` cannot be decorated: put the test's own attribute above `#[timeout]`, \
+             so that it comes first"
+        } else {
             "an `async fn` cannot be decorated: remove `async`, or decorate the blocking function \
-             that it calls",
-        ));
+             that it calls"
+        };
+        return Err(Error::new(token.span(), message));
     }
     if let Safety::Safe(token) = &signature.safety {
         return Err(Error::new(token.span(), "`safe` goes on declarations in `extern` blocks"));
@@ -132,50 +136,16 @@ fn function(item: &Item) -> Result<()> {
     Ok(())
 }
 
-/// What the body does to its arguments stays in the child; an argument that only serves to be
-/// changed would be changed in vain.
-fn arguments(item: &Item) -> Result<()> {
-    for argument in &item.signature.inputs {
-        let (token, name) = match argument {
-            FnArg::Typed(typed) => match &*typed.ty {
-                Type::Reference(reference) if reference.mutability.is_some() => {
-                    (reference.span(), "this argument")
-                }
-                _ => continue,
-            },
-            FnArg::Receiver(receiver) if is_mutable_reference(receiver) => {
-                (receiver.span(), "`self`")
-            }
-            FnArg::Receiver(_) => continue,
-        };
-        return Err(Error::new(
-            token,
-            format!(
-                "what the body does to {name} would stay in the child: take it by value and \
-                 return it"
-            ),
-        ));
-    }
-    Ok(())
-}
-
-fn is_mutable_reference(receiver: &Receiver) -> bool {
-    match &receiver.kind {
-        ReceiverKind::Reference(_, _, mutable) => mutable.is_some(),
-        ReceiverKind::Typed(_, ty) => {
-            matches!(&**ty, Type::Reference(reference) if reference.mutability.is_some())
-        }
-        _ => false,
-    }
-}
-
 fn returned(item: &Item) -> Result<()> {
     let Some(written) = item.written() else { return Ok(()) };
-    let message = match written {
-        Type::ImplTrait(_) => {
+    if let Some(token) = impl_token(written.to_token_stream()) {
+        return Err(Error::new(
+            token,
             "`impl Trait` has no name by which it can cross from the child: write the type, or a \
-             `Box` or `Vec` of what it gives"
-        }
+             `Box` or `Vec` of what it gives",
+        ));
+    }
+    let message = match written {
         Type::Reference(_) => {
             "a borrow cannot cross from the child: return an owned value, such as `String` for \
              `&str` or `Vec<T>` for `&[T]`"
@@ -184,4 +154,17 @@ fn returned(item: &Item) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::new(written.span(), message))
+}
+
+pub(crate) fn returns_impl(item: &Item) -> bool {
+    item.written().is_some_and(|written| impl_token(written.to_token_stream()).is_some())
+}
+
+/// `impl` anywhere in a type: `Result<impl Trait, E>` has no name either.
+fn impl_token(tokens: TokenStream) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(word) if word == "impl" => Some(word.span()),
+        TokenTree::Group(group) => impl_token(group.stream()),
+        _ => None,
+    })
 }

@@ -17,7 +17,7 @@ use crate::watch::Watch;
 
 /// What every error of a call says of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Report {
+pub struct Report {
     function: &'static str,
     limit: Limit,
     started: Instant,
@@ -62,11 +62,16 @@ impl Pending {
     ///
     /// Whatever became of the call other than a value.
     pub fn join<T: DeserializeOwned>(self) -> Result<T, Error> {
+        self.join_reported().map(|(value, _)| value)
+    }
+
+    /// As [`join`](Self::join), with what an error would say of the call.
+    pub(crate) fn join_reported<T: DeserializeOwned>(self) -> Result<(T, Report), Error> {
         let mut going = self.0?;
         let value = codec::decode::<T>(&mut going.receiver);
         let undecoded = value.as_ref().err().cloned();
         match (value, going.settle(undecoded, type_name::<T>())) {
-            (Ok(value), None) => Ok(value),
+            (Ok(value), None) => Ok((value, going.report)),
             (_, Some(error)) => Err(error),
             // Without an error of the call there is one of the decoder's.
             (Err(error), None) => Err(going.report.error(ErrorKind::Decode(error))),

@@ -1,6 +1,8 @@
 //! What can become of a call other than a value.
 
+pub(crate) mod io_parts;
 mod kind;
+mod remote;
 mod usage;
 
 use std::fmt;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use std::{error, io};
 
 pub use self::kind::{CodecError, ErrorKind, StoppedBy};
+pub use self::remote::RemoteError;
 pub use self::usage::Usage;
 use crate::limit::Limit;
 pub use crate::trace::{Frame, Trace};
@@ -132,6 +135,7 @@ impl Error {
                      a grace is zero or more seconds"
                 ),
             },
+            ErrorKind::Failed(cause) => write!(f, "{cause}"),
             kind => write!(f, "{function} {kind}"),
         }
     }
@@ -159,6 +163,8 @@ impl error::Error for Error {
         match &self.0.kind {
             ErrorKind::Start(cause) => Some(cause),
             ErrorKind::Encode(cause) | ErrorKind::Decode(cause) => Some(cause),
+            // Its message is the text of this error: what comes next is its own source.
+            ErrorKind::Failed(cause) => cause.source(),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod output;
 pub(crate) mod pipe;
+pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod signal;
 #[cfg(feature = "backtrace")]

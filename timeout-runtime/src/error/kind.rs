@@ -1,5 +1,6 @@
 use std::{error, fmt, io};
 
+use super::RemoteError;
 use crate::sys;
 
 /// What happened to a call that gave no value.
@@ -14,6 +15,7 @@ use crate::sys;
 /// | [`InvalidLimit`](Self::InvalidLimit) | no | 125 |
 /// | [`Start`](Self::Start) | no: calling again later is safe | 125 |
 /// | [`Encode`](Self::Encode), [`Decode`](Self::Decode) | to its end, as far as is known | 125 |
+/// | [`Failed`](Self::Failed) | to its end | 1 |
 /// | [`Unknown`](Self::Unknown) | unknown | 125 |
 ///
 /// The codes are those of coreutils' `timeout`, and the shell's for a signal.
@@ -56,6 +58,9 @@ pub enum ErrorKind {
     Encode(CodecError),
     /// What arrived is not a value.
     Decode(CodecError),
+    /// The body returned this error. Only in an error type of a written `Result` that neither
+    /// serializes nor can be made of any error, but has a variant for this library's.
+    Failed(RemoteError),
     /// The child ended without a value, and someone else in the program took its status: a
     /// `waitpid(-1)`, or `SIGCHLD` ignored on a kernel before 6.15.
     Unknown,
@@ -86,6 +91,7 @@ impl ErrorKind {
             Self::TimedOut { stopped_by: StoppedBy::Sigkill } => 137,
             Self::TimedOut { .. } => 124,
             Self::Panicked { .. } => 101,
+            Self::Failed(_) => 1,
             Self::Exited(code) => low_byte(*code),
             Self::Signaled { signal, .. } => low_byte(128 + *signal),
             _ => 125,
@@ -123,6 +129,7 @@ impl fmt::Display for ErrorKind {
             }
             Self::Encode(cause) => write!(f, "returned, but {cause}"),
             Self::Decode(cause) => write!(f, "sent a result, but {cause}"),
+            Self::Failed(cause) => write!(f, "failed: {cause}"),
             Self::Unknown => f.write_str(
                 "ended without a value, and its exit status was taken by another wait in this program",
             ),
