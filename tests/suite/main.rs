@@ -10,6 +10,7 @@ mod deadline;
 mod death;
 mod ending;
 mod examples;
+mod harness;
 mod limits;
 mod many;
 mod output;

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Pat, PatType, Receiver, ReceiverKind, Result, Type};
+use syn::{Error, FnArg, Pat, PatType, Receiver, ReceiverKind, Result, Type, TypeGroup, TypeParen};
 
 use crate::args::Args;
 use crate::item::Item;
@@ -39,7 +39,7 @@ pub(crate) fn arguments(args: &Args, item: &Item) -> Result<Vec<(Ident, Span)>> 
                     "what the body does behind a `Pin` cannot be carried back from the child",
                 );
             }
-            (None, _) => return refuse("a `&mut` argument without a name cannot be carried back"),
+            (None, _) => return refuse("a `&mut` argument by a pattern cannot be carried back"),
             (Some(name), _) => carried.push((name.clone(), span)),
         }
     }
@@ -100,10 +100,18 @@ fn pointee(argument: &FnArg) -> Option<Type> {
         ty = match ty {
             Type::Group(group) => &group.elem,
             Type::Paren(paren) => &paren.elem,
-            Type::Reference(reference) => return Some((*reference.elem).clone()),
+            Type::Reference(reference) => return Some(bare(&reference.elem).clone()),
             _ => return None,
         };
     }
+}
+
+/// Without parentheses: `(dyn Write + Send)` is a trait object.
+fn bare(mut ty: &Type) -> &Type {
+    while let Type::Paren(TypeParen { elem, .. }) | Type::Group(TypeGroup { elem, .. }) = ty {
+        ty = elem;
+    }
+    ty
 }
 
 fn name(argument: &PatType) -> Option<Ident> {

@@ -8,15 +8,16 @@
 //! // Output:
 //! fn parse(text: &str, seen: &mut Vec<u8>, limit: f64) -> Result<Tree, timeout_runtime::Error> {
 //!     use timeout_runtime::__private::{ValueBySerde as _, ..};
-//!     let route = (&&Tag::<Tree>::NEW).value_route();
-//!     let carried_0 = (&&Tag::of(&*seen)).carry_route();
+//!     let crossing = (&&Tag::<Tree>::NEW).value_route().crossing::<Tree>();
+//!     let mut carried_0 = (&&Tag::of(&*seen)).carry_route().carry(&mut *seen);
 //!     let result = match fork(Timeout::new(limit).grace(5), "parse") {
-//!         Side::Child(child) => {
-//!             child.send::<Tree, _>(route, (Carry::new(&mut *seen, carried_0),), || -> Tree { BODY })
-//!         }
-//!         Side::Caller(call) => call.receive::<Tree, _, _>(route),
+//!         Side::Child(child) => child.send(crossing, &[&carried_0], || -> Tree { BODY }),
+//!         Side::Caller(call) => call.receive(crossing, &mut [&mut carried_0]),
 //!     };
-//!     result.map(|(value, (wire_0,))| { commit(&mut *seen, carried_0, wire_0); value })
+//!     if result.is_ok() {
+//!         carried_0.commit(&mut *seen);
+//!     }
+//!     result
 //! }
 //! ```
 //!
@@ -24,7 +25,7 @@
 //! is moved in one arm only, and the caller's arm still has them all.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, ReturnType, Signature};
 
@@ -46,15 +47,14 @@ fn decorated(args: &Args, item: &Item) -> TokenStream {
     let name = signature.ident.to_string();
     let name = name.trim_start_matches("r#");
     let written = written(item);
-    let (child, call, route) = (local("child"), local("call"), local("route"));
-    let route_of = route_of(args, item);
-    let Carried { routes, carry, pattern, commit } = carried(args, item);
-    let (value, result) = (local("value"), local("result"));
+    let (child, call, crossing) = (local("child"), local("call"), local("crossing"));
+    let route = route_of(args, item);
+    let Carried { names, prepare, commit } = carried(args, item);
+    let result = local("result");
     let finish = finish(args, item, &result);
-    // At the written type, so that what is wrong with it is said there.
+    // At the written type, so that what is wrong with it is said there, and said once.
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
-    let send = quote_spanned!(at=> #child.send::<#written, _>);
-    let receive = quote_spanned!(at=> #call.receive::<#written, _, _>);
+    let crossing_of = quote_spanned!(at=> crossing::<#written>);
     quote! {
         #(#attributes)*
         #[allow(clippy::missing_errors_doc, clippy::double_must_use)]
@@ -62,23 +62,19 @@ fn decorated(args: &Args, item: &Item) -> TokenStream {
             #[allow(unused_imports)]
             use #private::{
                 BackByError as _, BackByNothing as _, BackByRemote as _, CarryByNothing as _,
-                CarryBySerde as _, OutByDeref as _, OutByIo as _, OutByLocalDeref as _,
-                OutByNothing as _, OutBySerde as _, OutByStd as _, ValueByNothing as _,
-                ValueBySerde as _,
+                CarryBySerde as _, CarryRoute as _, OutByDeref as _, OutByIo as _,
+                OutByLocalDeref as _, OutByNothing as _, OutBySerde as _, OutByStd as _, Route as _,
+                ValueByNothing as _, ValueBySerde as _,
             };
-            let #route = #route_of;
-            #routes
+            let #crossing = #route.#crossing_of();
+            #prepare
             let #result = match #private::fork(#timeout, #name) {
-                #private::Side::Child(#child) => #send(#route, #carry, || -> #written #body),
-                #private::Side::Caller(#call) => #receive(#route),
-            };
-            let #result = match #result {
-                ::core::result::Result::Ok((#value, #pattern)) => {
-                    #commit
-                    ::core::result::Result::Ok(#value)
+                #private::Side::Child(#child) => {
+                    #child.send(#crossing, &[#(&#names),*], || -> #written #body)
                 }
-                ::core::result::Result::Err(#value) => ::core::result::Result::Err(#value),
+                #private::Side::Caller(#call) => #call.receive(#crossing, &mut [#(&mut #names),*]),
             };
+            #commit
             #finish
         }
     }
@@ -103,26 +99,26 @@ fn timeout(args: &Args) -> TokenStream {
 fn route_of(args: &Args, item: &Item) -> TokenStream {
     let private = private(args);
     let written = written(item);
-    let at = item.written().map_or_else(Span::call_site, Spanned::span);
     if !item.returns_result() {
         return quote!((&&#private::Tag::<#written>::NEW).value_route());
     }
-    let value = quote_spanned!(at=> <#written as #private::Fallible>::Value);
-    let error = quote_spanned!(at=> <#written as #private::Fallible>::Error);
+    let (value, error) = (local("value"), local("error"));
     quote! {
-        #private::Either(
-            (&&#private::Tag::<#value>::NEW).value_route(),
-            (&&&&&&#private::Tag::<#error>::NEW).error_out(),
-            (&&&#private::Tag::<#error>::NEW).error_back(),
-        )
+        {
+            let (#value, #error) = #private::sides::<#written>();
+            #private::Either(
+                (&&#value).value_route(),
+                (&&&&&&#error).error_out(),
+                (&&&#error).error_back(),
+            )
+        }
     }
 }
 
 /// The parts of the expansion that are about `&mut` arguments.
 struct Carried {
-    routes: TokenStream,
-    carry: TokenStream,
-    pattern: TokenStream,
+    names: Vec<Ident>,
+    prepare: TokenStream,
     commit: TokenStream,
 }
 
@@ -130,26 +126,31 @@ fn carried(args: &Args, item: &Item) -> Carried {
     let private = private(args);
     // What is wrong with them was said before.
     let arguments = carried::arguments(args, item).unwrap_or_default();
-    let (mut routes, mut carry) = (TokenStream::new(), TokenStream::new());
-    let (mut pattern, mut commit) = (TokenStream::new(), TokenStream::new());
-    for (number, (name, at)) in arguments.iter().enumerate() {
-        let route = format_ident!("carried_{number}", span = Span::mixed_site());
-        let wire = format_ident!("wire_{number}", span = Span::mixed_site());
-        routes.extend(quote!(let #route = (&&#private::Tag::of(&*#name)).carry_route();));
-        carry.extend(quote_spanned!(*at=> #private::Carry::new(&mut *#name, #route),));
-        pattern.extend(quote!(#wire,));
-        commit.extend(quote_spanned!(*at=> #private::commit(&mut *#name, #route, #wire);));
+    let mut names = Vec::new();
+    let (mut prepare, mut commit) = (TokenStream::new(), TokenStream::new());
+    for (number, (argument, at)) in arguments.iter().enumerate() {
+        let name = local(&format!("carried_{number}"));
+        let carry = quote_spanned!(*at=> carry(&mut *#argument));
+        prepare.extend(quote! {
+            #[allow(unused_mut)]
+            let mut #name = (&&#private::Tag::of(&*#argument)).carry_route().#carry;
+        });
+        commit.extend(quote!(#name.commit(&mut *#argument);));
+        names.push(name);
     }
-    Carried { routes, carry: quote!((#carry)), pattern: quote!((#pattern)), commit }
+    let result = local("result");
+    let commit = (!names.is_empty()).then(|| quote!(if #result.is_ok() { #commit }));
+    Carried { names, prepare, commit: commit.unwrap_or_default() }
 }
 
 /// What the caller makes of the result.
 fn finish(args: &Args, item: &Item, result: &Ident) -> TokenStream {
     let private = private(args);
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
+    let written = written(item);
     let failure = match returns(args, item) {
         Returns::Wrapped => return result.to_token_stream(),
-        Returns::Converted => quote_spanned!(at=> #private::merge),
+        Returns::Converted => quote_spanned!(at=> #private::merge::<#written>),
         Returns::Panicking => quote!(#private::or_panic),
     };
     let Some((_, value)) = &args.on_timeout else { return quote!(#failure(#result)) };

@@ -2,7 +2,7 @@
 //!
 //! A body that is still being typed expands all the same, and so an editor can complete in it.
 
-use proc_macro2::Group;
+use proc_macro2::{Delimiter, Group, TokenTree};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Error, Result, ReturnType, Signature, Token, Type, Visibility, token};
 
@@ -42,7 +42,21 @@ impl Parse for Item {
         if !input.peek(token::Brace) {
             return Err(input.error("expected the function's body"));
         }
-        Ok(Self { attributes, visibility, signature, body: input.parse()? })
+        Ok(Self { attributes, visibility, signature, body: body(input)? })
+    }
+}
+
+/// The braces. Those that came through a macro as a `block` are in an invisible group.
+fn body(input: ParseStream<'_>) -> Result<Group> {
+    let mut tree: TokenTree = input.parse()?;
+    loop {
+        match tree {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return Ok(group),
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                tree = syn::parse2(group.stream())?;
+            }
+            other => return Err(Error::new(other.span(), "expected the function's body")),
+        }
     }
 }
 

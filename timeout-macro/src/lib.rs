@@ -14,7 +14,7 @@ use crate::item::Item;
 
 /// Runs the function in a child process, under a hard time limit.
 ///
-/// ```ignore
+/// ```text
 /// use timeout_runtime::timeout;
 ///
 /// #[timeout(2)]

@@ -88,18 +88,33 @@ fn keys_that_contradict_each_other_are_refused() {
 fn what_cannot_run_in_a_child_is_refused() {
     bad_item("const fn f() {}", "const", "remove `const`");
     bad_item("async fn f() {}", "async", "remove `async`");
-    bad_item(
-        "fn f() -> impl Iterator<Item = u8> { 0..2 }",
-        "impl Iterator<Item = u8>",
-        "write the type",
-    );
-    bad_item("fn f(a: &str) -> &str { a }", "&str", "return an owned value");
+    bad_item("fn f() -> impl Iterator<Item = u8> { 0..2 }", "impl", "write the type");
+    bad_item("fn f(a: &str) -> &str { a }", "&", "return an owned value");
+    bad_item("fn f() -> Result<Box<impl Fn()>, E> { g() }", "impl", "write the type");
+    bad_item("fn f(a: &str) -> Option<(u8, &str)> { None }", "&", "return an owned value");
+    bad_item("#[tokio::test] async fn f() {}", "async", "above `#[timeout]`");
     bad_item("fn f() -> ! { loop {} }", "!", "remove `-> !`");
     bad_item("fn f();", ";", "needs a body");
     bad_item("struct S;", "struct", "goes on a function");
     bad_item("impl S {}", "impl", "goes on a function");
     bad_item("mod m {}", "mod", "goes on a function");
     bad_item("const X: u8 = 1;", "const", "goes on a function");
+}
+
+#[test]
+fn what_cannot_be_carried_back_is_refused() {
+    let way_out = "write `local(a)`";
+    bad_item("fn f(a: &mut dyn Write) {}", "&mut dyn Write", way_out);
+    bad_item("fn f(a: &mut (dyn Write + Send)) {}", "&mut (dyn Write + Send)", way_out);
+    bad_item("fn f(a: &mut impl Write) {}", "&mut impl Write", way_out);
+    bad_item("fn f(a: Pin<&mut Future>) {}", "Pin<&mut Future>", way_out);
+    bad_item("fn f(self: Pin<&mut Self>) {}", "self: Pin<&mut Self>", "write `local(self)`");
+    bad_item("fn f((a, b): &mut (u8, u8)) {}", "&mut (u8, u8)", "give the argument a name");
+    bad_args("2, local(b)", "b", "`b` is no `&mut` argument");
+    bad_args("2, local(a)", "a", "`a` is no `&mut` argument");
+    bad_args("2, local", "local", "`local` takes the names of arguments");
+    bad_args("2, local = a", "local", "`local` takes the names of arguments");
+    bad_args("2, local(7)", "7", "expected ident");
 }
 
 #[test]
@@ -123,7 +138,6 @@ fn good_arguments_are_taken() {
         "a.b * 2.0 + c()",
         "2, grace = 0",
         "limit == 2",
-        "2, local(a, self)",
         "2, grace = 0.5, start = \"fork\", panic, on_timeout = { 7 }, original = g, crate = a::b",
         "if x { 1 } else { 2 }, wrap",
     ] {

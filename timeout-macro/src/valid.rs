@@ -1,6 +1,6 @@
 //! What cannot be. Each is one error, on the token it is about, that says what to write instead.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprLit, ExprUnary, Lit, Result, Safety, Type, UnOp};
@@ -138,33 +138,38 @@ fn function(item: &Item) -> Result<()> {
 
 fn returned(item: &Item) -> Result<()> {
     let Some(written) = item.written() else { return Ok(()) };
-    if let Some(token) = impl_token(written.to_token_stream()) {
-        return Err(Error::new(
-            token,
+    if let Type::Never(_) = written {
+        let message = "a function that never returns has nothing to wait for: remove `-> !`";
+        return Err(Error::new(written.span(), message));
+    }
+    match nameless(written.to_token_stream()) {
+        Some(token) if token.to_string() == "&" => Err(Error::new(
+            token.span(),
+            "a borrow cannot cross from the child: return an owned value, such as `String` for \
+             `&str` or `Vec<T>` for `&[T]`",
+        )),
+        Some(token) => Err(Error::new(
+            token.span(),
             "`impl Trait` has no name by which it can cross from the child: write the type, or a \
              `Box` or `Vec` of what it gives",
-        ));
+        )),
+        None => Ok(()),
     }
-    let message = match written {
-        Type::Reference(_) => {
-            "a borrow cannot cross from the child: return an owned value, such as `String` for \
-             `&str` or `Vec<T>` for `&[T]`"
-        }
-        Type::Never(_) => "a function that never returns has nothing to wait for: remove `-> !`",
-        _ => return Ok(()),
-    };
-    Err(Error::new(written.span(), message))
 }
 
-pub(crate) fn returns_impl(item: &Item) -> bool {
-    item.written().is_some_and(|written| impl_token(written.to_token_stream()).is_some())
-}
-
-/// `impl` anywhere in a type: `Result<impl Trait, E>` has no name either.
-fn impl_token(tokens: TokenStream) -> Option<Span> {
+/// The first `impl` or `&` anywhere in a type: `Result<impl Trait, E>` and `Option<&str>` are no
+/// better than what they hold.
+fn nameless(tokens: TokenStream) -> Option<TokenTree> {
     tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(word) if word == "impl" => Some(word.span()),
-        TokenTree::Group(group) => impl_token(group.stream()),
+        TokenTree::Ident(ref word) if word == "impl" => Some(token),
+        TokenTree::Punct(ref sign) if sign.as_char() == '&' => Some(token),
+        TokenTree::Group(group) => nameless(group.stream()),
         _ => None,
     })
+}
+
+/// Whether the type that is returned is known from the body alone.
+pub(crate) fn returns_impl(item: &Item) -> bool {
+    let token = item.written().and_then(|written| nameless(written.to_token_stream()));
+    token.is_some_and(|token| token.to_string() == "impl")
 }

@@ -12,22 +12,24 @@ mod errors;
 #[path = "attribute/values.rs"]
 mod values;
 
+use std::any::type_name;
 use std::marker::PhantomData;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::mem;
 
 use crate::Timeout;
-use crate::call::Pending;
 pub use crate::call::Report;
-use crate::child::Child;
-use crate::error::Error;
+use crate::call::{Pending, Source};
+use crate::child::{Child, Sink};
+use crate::codec;
+use crate::error::{CodecError, Error};
 use crate::sys::fork::Tie;
 
-pub use self::carry::{CarriedBy, Carry, CarryByNothing, CarryBySerde, commit};
+pub use self::carry::{
+    Arrives, CarriedBy, Carry, CarryByNothing, CarryBySerde, CarryRoute, Departs,
+};
 pub use self::errors::{
     BackByError, BackByNothing, BackByRemote, Fallible, FromFailure, OutByDeref, OutByIo,
-    OutByLocalDeref, OutByNothing, OutBySerde, OutByStd,
+    OutByLocalDeref, OutByNothing, OutBySerde, OutByStd, sides,
 };
 pub use self::values::{CrossesBy, Either, ValueByNothing, ValueBySerde};
 pub use crate::start::fork::Side;
@@ -38,14 +40,47 @@ pub struct Tag<T: ?Sized>(PhantomData<fn(&T)>);
 impl<T: ?Sized> Tag<T> {
     /// Of a type that is written in the signature.
     pub const NEW: Self = Self(PhantomData);
-}
 
-impl<T: ?Sized> Tag<T> {
     /// Of the type that an argument has, which may have no name.
+    #[must_use]
     pub fn of(_: &T) -> Self {
         Self::NEW
     }
 }
+
+/// What is to be done with a value of type `R`, found out once: where `R` cannot cross, asking for
+/// it is the one error, and nothing that uses it is another.
+pub struct Crossing<R> {
+    encode: fn(R, &mut Sink<'_>) -> Result<(), CodecError>,
+    decode: fn(&mut Source, &Report) -> Result<R, CodecError>,
+}
+
+impl<R> Clone for Crossing<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Crossing<R> {}
+
+/// The markers.
+pub trait Route: Sized {
+    /// How an `R` crosses by this route.
+    fn crossing<R: CrossesBy<Self>>(self) -> Crossing<R> {
+        Crossing {
+            encode: |value, sink| {
+                let wire = value.pack();
+                let encoded = codec::encode(&wire, &mut sink.0);
+                // The value is the caller's now; its destructor runs there.
+                mem::forget(wire);
+                encoded
+            },
+            decode: |source, report| Ok(R::unpack(codec::decode(&mut source.0)?, report)),
+        }
+    }
+}
+
+impl<T> Route for T {}
 
 /// Starts the child of a decorated function. Returns in two processes.
 #[must_use]
@@ -56,11 +91,18 @@ pub fn fork(timeout: Timeout, function: &'static str) -> Side {
 impl Child {
     /// Runs the body, sends what it returned and what it did to the arguments that are carried
     /// back, and ends the process.
-    pub fn send<R, Route>(self, _: Route, carried: impl Serialize, body: impl FnOnce() -> R) -> !
-    where
-        R: CrossesBy<Route>,
-    {
-        self.run(|| (body().pack(), carried))
+    pub fn send<R>(
+        self,
+        crossing: Crossing<R>,
+        carried: &[&dyn Departs],
+        body: impl FnOnce() -> R,
+    ) -> ! {
+        let mut body = Some(body);
+        self.enter(type_name::<R>(), &mut |sink| {
+            let Some(body) = body.take() else { return Ok(()) };
+            (crossing.encode)(body(), sink)?;
+            carried.iter().try_for_each(|argument| argument.write(sink))
+        })
     }
 }
 
@@ -70,13 +112,16 @@ impl Pending {
     /// # Errors
     ///
     /// Whatever became of the call other than a value.
-    pub fn receive<R, Route, C>(self, _: Route) -> Result<(R, C), Error>
-    where
-        R: CrossesBy<Route>,
-        C: DeserializeOwned,
-    {
-        let ((wire, carried), report) = self.join_reported::<(R::Wire, C)>()?;
-        Ok((R::unpack(wire, &report), carried))
+    pub fn receive<R>(
+        self,
+        crossing: Crossing<R>,
+        carried: &mut [&mut dyn Arrives],
+    ) -> Result<R, Error> {
+        self.join_by(type_name::<R>(), |source, report| {
+            let value = (crossing.decode)(source, report)?;
+            carried.iter_mut().try_for_each(|argument| argument.read(source))?;
+            Ok(value)
+        })
     }
 }
 

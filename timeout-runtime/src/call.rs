@@ -42,14 +42,17 @@ impl Report {
 #[derive(Debug)]
 pub struct Pending(Result<Going, Error>);
 
+/// Where the bytes of a value come from.
+pub struct Source(pub(crate) Receiver<Watch>);
+
 struct Going {
     report: Report,
-    receiver: Receiver<Watch>,
+    receiver: Source,
 }
 
 impl Pending {
     pub(crate) fn new(report: Report, receiver: Receiver<Watch>) -> Self {
-        Self(Ok(Going { report, receiver }))
+        Self(Ok(Going { report, receiver: Source(receiver) }))
     }
 
     pub(crate) fn failed(error: Error) -> Self {
@@ -62,16 +65,20 @@ impl Pending {
     ///
     /// Whatever became of the call other than a value.
     pub fn join<T: DeserializeOwned>(self) -> Result<T, Error> {
-        self.join_reported().map(|(value, _)| value)
+        self.join_by(type_name::<T>(), |source, _| codec::decode(&mut source.0))
     }
 
-    /// As [`join`](Self::join), with what an error would say of the call.
-    pub(crate) fn join_reported<T: DeserializeOwned>(self) -> Result<(T, Report), Error> {
+    /// As [`join`](Self::join), for what has its own way to be decoded.
+    pub(crate) fn join_by<T>(
+        self,
+        type_name: &str,
+        decode: impl FnOnce(&mut Source, &Report) -> Result<T, CodecError>,
+    ) -> Result<T, Error> {
         let mut going = self.0?;
-        let value = codec::decode::<T>(&mut going.receiver);
+        let value = decode(&mut going.receiver, &going.report);
         let undecoded = value.as_ref().err().cloned();
-        match (value, going.settle(undecoded, type_name::<T>())) {
-            (Ok(value), None) => Ok((value, going.report)),
+        match (value, going.settle(undecoded, type_name)) {
+            (Ok(value), None) => Ok(value),
             (_, Some(error)) => Err(error),
             // Without an error of the call there is one of the decoder's.
             (Err(error), None) => Err(going.report.error(ErrorKind::Decode(error))),
@@ -83,21 +90,21 @@ impl Going {
     /// Everything after the value, which is the same for all types: the closing record, the end of
     /// the child, and which of the two says what became of the call.
     fn settle(&mut self, undecoded: Option<CodecError>, type_name: &str) -> Option<Error> {
-        let is_useless = undecoded.is_some() && !self.receiver.has_ended();
+        let is_useless = undecoded.is_some() && !self.receiver.0.has_ended();
         if is_useless {
-            self.receiver.source().kill();
+            self.receiver.0.source().kill();
         }
-        let end = self.receiver.finish();
+        let end = self.receiver.0.finish();
         if matches!(end, End::Broken(_)) {
-            self.receiver.source().kill();
+            self.receiver.0.source().kill();
         }
-        let ended = self.receiver.source().finish();
+        let ended = self.receiver.0.source().finish();
         let decode = |why: &str| ErrorKind::Decode(CodecError::new(type_name, why));
         let mut trace = None;
         let kind = match end {
             _ if is_useless => ErrorKind::Decode(undecoded?),
             End::Record(Record { tag: Tag::Complete, .. }) => match undecoded {
-                None if self.receiver.has_more() => decode("bytes came after its end"),
+                None if self.receiver.0.has_more() => decode("bytes came after its end"),
                 None => return None,
                 Some(error) => ErrorKind::Decode(error),
             },
@@ -160,7 +167,7 @@ impl<T> Call<T> {
     /// The process id of the child, which is also the id of its process group.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.going.receiver.peek_source().id()
+        self.going.receiver.0.peek_source().id()
     }
 
     /// Whether the child still goes on; if so, past its deadline, it is told to end.
@@ -168,7 +175,7 @@ impl<T> Call<T> {
     /// `false` means that [`join`](Self::join) will not wait.
     #[must_use]
     pub fn pending(&mut self) -> bool {
-        self.going.receiver.source().is_pending()
+        self.going.receiver.0.source().is_pending()
     }
 
     /// Tells the child to stop, and returns at once: SIGTERM now, SIGKILL at the end of the grace.
@@ -176,7 +183,7 @@ impl<T> Call<T> {
     /// [`join`](Self::join) then gives [`ErrorKind::Cancelled`], unless the value was there first.
     /// Cancelling a call that has ended, or was cancelled, does nothing.
     pub fn cancel(&mut self) {
-        self.going.receiver.source().cancel();
+        self.going.receiver.0.source().cancel();
     }
 
     /// Waits for the value.

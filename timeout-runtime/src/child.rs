@@ -64,21 +64,21 @@ impl Child {
     /// Runs the body, sends what became of it, and ends the process.
     pub fn run<T: Serialize>(self, body: impl FnOnce() -> T) -> ! {
         let mut body = Some(body);
-        self.enter(type_name::<T>(), &mut |sender| {
+        self.enter(type_name::<T>(), &mut |sink| {
             let Some(body) = body.take() else { return Ok(()) };
             let value = body();
-            let encoded = codec::encode(&value, sender);
+            let encoded = codec::encode(&value, &mut sink.0);
             // The value is the caller's now; its destructor runs there.
             mem::forget(value);
             encoded
         })
     }
 
-    fn enter(mut self, type_name: &str, job: &mut Job<'_>) -> ! {
+    pub(crate) fn enter(mut self, type_name: &str, job: &mut Job<'_>) -> ! {
         // From here on the body may have closed it, or put something else in its place.
         self.pipe.distrust();
-        let mut sender = Sender::new(&mut self.pipe);
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut sender)));
+        let mut sink = Sink(Sender::new(&mut self.pipe));
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut sink)));
         sys::output::flush_in_child();
         if current().is_none() {
             // The body forked, and this is its child: the result is not this one's to send.
@@ -86,7 +86,7 @@ impl Child {
         }
         match outcome {
             Ok(Ok(())) => {
-                if let Err(error) = sender.complete() {
+                if let Err(error) = sink.0.complete() {
                     let error = CodecError::new(type_name, error);
                     self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
                 }
@@ -116,7 +116,10 @@ impl Child {
     }
 }
 
-type Job<'a> = dyn FnMut(&mut Sender<&mut pipe::Writer>) -> Result<(), CodecError> + 'a;
+/// Where the bytes of a value go.
+pub struct Sink<'a>(pub(crate) Sender<&'a mut pipe::Writer>);
+
+type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + 'a;
 
 impl Drop for Child {
     fn drop(&mut self) {

@@ -1,12 +1,14 @@
 //! How what the body does to a `&mut` argument comes back: committed when the call succeeds, lost
 //! when it fails.
 
-use std::marker::PhantomData;
-
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
 
 use super::Tag;
+use crate::call::Source;
+use crate::child::Sink;
+use crate::codec;
+use crate::error::CodecError;
 use crate::sys::place::Place;
 
 /// A type that is carried back by some route.
@@ -23,8 +25,8 @@ pub trait CarriedBy<Route> {
     ///
     /// # Errors
     ///
-    /// The serializer's.
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    /// The encoder's.
+    fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError>;
     /// In the caller: puts it into the argument.
     fn commit(&mut self, wire: Self::Wire);
 }
@@ -78,8 +80,8 @@ impl<T: ?Sized> CarryByNothing for Tag<T> {}
 impl<T: Serialize + DeserializeOwned> CarriedBy<Whole> for T {
     type Wire = T;
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.serialize(serializer)
+    fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError> {
+        codec::encode(self, &mut sink.0)
     }
 
     fn commit(&mut self, wire: T) {
@@ -90,8 +92,8 @@ impl<T: Serialize + DeserializeOwned> CarriedBy<Whole> for T {
 impl<T: Serialize + DeserializeOwned> CarriedBy<Elements> for [T] {
     type Wire = Vec<T>;
 
-    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self)
+    fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError> {
+        codec::encode(self, &mut sink.0)
     }
 
     /// A slice cannot change its length, so there are as many as before.
@@ -102,23 +104,76 @@ impl<T: Serialize + DeserializeOwned> CarriedBy<Elements> for [T] {
     }
 }
 
-/// An argument of the body, to be written once the body has returned.
-pub struct Carry<T: ?Sized, Route>(Place<T>, PhantomData<Route>);
-
-impl<T: ?Sized + CarriedBy<Route>, Route> Carry<T, Route> {
-    /// Remembers where the argument is; the body goes on with the argument itself.
-    pub fn new(argument: &mut T, _: Route) -> Self {
-        Self(Place::of(argument), PhantomData)
+/// The markers.
+pub trait CarryRoute: Sized {
+    /// How this argument is carried back by this route. The body goes on with the argument itself.
+    fn carry<'a, T: ?Sized + CarriedBy<Self> + 'a>(self, argument: &mut T) -> Carry<'a, T>
+    where
+        T::Wire: 'a,
+    {
+        Carry {
+            place: Place::of(argument),
+            write: T::write,
+            read: |source| {
+                let wire = codec::decode::<T::Wire>(&mut source.0)?;
+                Ok(Box::new(|argument| argument.commit(wire)))
+            },
+            arrived: None,
+        }
     }
 }
 
-impl<T: ?Sized + CarriedBy<Route>, Route> Serialize for Carry<T, Route> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.get().write(serializer)
+impl<T> CarryRoute for T {}
+
+/// A `&mut` argument on its way there and back.
+pub struct Carry<'a, T: ?Sized> {
+    place: Place<T>,
+    write: fn(&T, &mut Sink<'_>) -> Result<(), CodecError>,
+    read: fn(&mut Source) -> Result<Commit<'a, T>, CodecError>,
+    arrived: Option<Commit<'a, T>>,
+}
+
+/// Puts what has arrived into the argument.
+type Commit<'a, T> = Box<dyn FnOnce(&mut T) + 'a>;
+
+/// In the child, once the body has returned.
+pub trait Departs {
+    /// Writes what it did to the argument.
+    ///
+    /// # Errors
+    ///
+    /// The encoder's.
+    fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError>;
+}
+
+impl<T: ?Sized> Departs for Carry<'_, T> {
+    fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError> {
+        (self.write)(self.place.get(), sink)
     }
 }
 
-/// In the caller, after a call that succeeded.
-pub fn commit<T: ?Sized + CarriedBy<Route>, Route>(argument: &mut T, _: Route, wire: T::Wire) {
-    argument.commit(wire);
+/// In the caller, before it is known whether the call succeeds.
+pub trait Arrives {
+    /// Reads what the body did to the argument.
+    ///
+    /// # Errors
+    ///
+    /// The decoder's.
+    fn read(&mut self, source: &mut Source) -> Result<(), CodecError>;
+}
+
+impl<T: ?Sized> Arrives for Carry<'_, T> {
+    fn read(&mut self, source: &mut Source) -> Result<(), CodecError> {
+        self.arrived = Some((self.read)(source)?);
+        Ok(())
+    }
+}
+
+impl<T: ?Sized> Carry<'_, T> {
+    /// In the caller, after a call that succeeded.
+    pub fn commit(self, argument: &mut T) {
+        if let Some(commit) = self.arrived {
+            commit(argument);
+        }
+    }
 }

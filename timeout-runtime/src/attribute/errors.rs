@@ -35,6 +35,12 @@ impl<T, E> Fallible for Result<T, E> {
     type Error = E;
 }
 
+/// Of the two sides of a written `Result`.
+#[must_use]
+pub fn sides<R: Fallible>() -> (Tag<R::Value>, Tag<R::Error>) {
+    (Tag::NEW, Tag::NEW)
+}
+
 /// A written `Result` whose error can tell of a failure of the call.
 #[diagnostic::on_unimplemented(
     message = "a failure of the call, such as a timeout, cannot become the error of `{Self}`",
