@@ -5,6 +5,7 @@
 mod attribute;
 mod caller;
 mod calls;
+mod captured;
 mod deadline;
 mod death;
 mod ending;
