@@ -332,8 +332,7 @@ fn what_outlives_the_child_is_not_waited_for() {
     assert!(rest.chars().all(|letter| "y\n".contains(letter)));
 }
 
-/// At each number of free descriptors a call works or says that there are too few; it does not
-/// fail for want of those that only the capture needs.
+/// No call fails for want of descriptors that only the capture needs.
 fn few_descriptors() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
@@ -343,9 +342,10 @@ fn few_descriptors() {
         setrlimit(Resource::RLIMIT_NOFILE, next + free, hard).unwrap();
         let result = Timeout::new(LONG).run(|| free);
         setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        let needed = if cfg!(timeout_portable) { 2 } else { 3 };
         match result {
-            Ok(value) => assert_eq!(value, free),
-            Err(error) => assert!(matches!(error.kind(), ErrorKind::Start(_)), "{error}"),
+            Ok(value) => assert!(value == free && free >= needed),
+            Err(error) => assert!(matches!(error.kind(), ErrorKind::Start(_)) && free < needed),
         }
     }
     Timeout::new(LONG).run(|| println!("and again")).unwrap();

@@ -65,6 +65,8 @@ impl Question {
             return None;
         }
         let (reader, writer) = pipe().ok()?;
+        // One more is left for the handle on the child: the last one is not spent on this.
+        drop(writer.as_fd().try_clone_to_owned().ok()?);
         Some(Self { reader, writer })
     }
 
