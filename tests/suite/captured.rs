@@ -1,11 +1,12 @@
 //! What a body prints in a test is where the test's own output is: in the failing test's section
 //! where the harness captures, and on the streams, straight through, where it does not.
 
-use std::env;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::process::{Command, exit};
 use std::thread;
 use std::time::Duration;
+use std::{env, fs};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use timeout_runtime::{ErrorKind, Timeout, timeout};
@@ -34,6 +35,7 @@ fn a_failing_test() {
         "storm" => storm(),
         "left behind" => left_behind(),
         "descriptors" => few_descriptors(),
+        "streams" => return keeps_its_streams(),
         other => unreachable!("{other}"),
     }
     panic!("so that it is shown");
@@ -125,6 +127,21 @@ fn without_capture_it_goes_straight_through() {
     }
 }
 
+fn keeps_its_streams() {
+    let streams = || ["1", "2"].map(|number| fs::read_link(format!("/proc/self/fd/{number}")).ok());
+    for _ in 0..2 {
+        assert_eq!(Timeout::new(LONG).run(streams).unwrap(), streams());
+    }
+    // Nor does the body hold a lock that its threads need.
+    Timeout::new(LONG).run(|| thread::spawn(|| println!("of a thread")).join().unwrap()).unwrap();
+}
+
+#[test]
+fn without_capture_the_body_has_the_streams_of_the_test() {
+    let output = rerun(NAME, SCENARIO, "streams", &["--nocapture"]);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
 #[test]
 fn a_passing_test_shows_nothing() {
     for arguments in [&[][..], &["--test-threads=1"]] {
@@ -186,7 +203,7 @@ fn is_dropped() {
         writer.write_all(b".").unwrap();
         spin()
     });
-    std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
+    reader.read_exact(&mut [0]).unwrap();
     drop(call.unwrap());
     let mut call = Timeout::new(LONG)
         .start(|| {
@@ -195,7 +212,7 @@ fn is_dropped() {
             spin()
         })
         .unwrap();
-    std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
+    reader.read_exact(&mut [0]).unwrap();
     call.cancel();
     let result: Result<u8, _> = call.join();
     assert!(matches!(result.unwrap_err().kind(), ErrorKind::Cancelled));
@@ -318,7 +335,7 @@ fn left_behind() {
     let value = Timeout::new(LONG).run(|| {
         println!("a line");
         // It leaves the group of the child, and prints for as long as somebody reads.
-        Command::new("setsid").arg("yes").spawn().unwrap();
+        (0..8).for_each(|_| drop(Command::new("setsid").arg("yes").spawn().unwrap()));
         thread::sleep(Duration::from_millis(100));
         7
     });
@@ -336,8 +353,9 @@ fn what_outlives_the_child_is_not_waited_for() {
 fn few_descriptors() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    let next = std::fs::File::open("/dev/null").unwrap();
-    let next = u64::try_from(std::os::fd::AsRawFd::as_raw_fd(&next)).unwrap();
+    // Closed at once: the number of the next descriptor.
+    let next = std::fs::File::open("/dev/null").unwrap().as_raw_fd();
+    let next = u64::try_from(next).unwrap();
     for free in 0..8 {
         setrlimit(Resource::RLIMIT_NOFILE, next + free, hard).unwrap();
         let result = Timeout::new(LONG).run(|| free);
