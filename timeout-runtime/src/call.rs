@@ -139,8 +139,10 @@ impl fmt::Debug for Going {
 ///
 /// The deadline is kept while someone [`join`](Self::join)s, asks whether it is
 /// [`pending`](Self::pending), or drops it; a result larger than a pipe (64 KiB) waits in the child
-/// until it is joined. Dropping the call stops the child as [`cancel`](Self::cancel) does, waits
-/// for its end and reaps it. It may be joined on any thread, and outlives the one that started it.
+/// until it is joined. In a test whose output is captured, what the body prints waits likewise, and
+/// is printed where the call is joined or dropped. Dropping the call stops the child as
+/// [`cancel`](Self::cancel) does, waits for its end and reaps it. It may be joined on any thread,
+/// and outlives the one that started it.
 ///
 /// ```
 /// use timeout_runtime::Timeout;

@@ -13,6 +13,7 @@ use crate::frame::{Sender, Tag, header};
 use crate::limit::Deadline;
 use crate::sys::cell::Published;
 use crate::sys::output::Prepared;
+use crate::sys::output::capture::{self, Capture, Question};
 use crate::sys::{self, pipe};
 use crate::{codec, panic};
 
@@ -23,6 +24,7 @@ use crate::{codec, panic};
 #[derive(Debug)]
 pub struct Child {
     pipe: pipe::Writer,
+    is_captured: bool,
 }
 
 /// What this process is, when it is a child.
@@ -43,7 +45,12 @@ pub(crate) fn current() -> Option<&'static Current> {
 
 impl Child {
     /// Right after the fork: makes so what must be so before the body may run.
-    pub(crate) fn new(pipe: pipe::Writer, deadline: Deadline, output: Prepared) -> Self {
+    pub(crate) fn new(
+        pipe: pipe::Writer,
+        deadline: Deadline,
+        output: Prepared,
+        question: Option<Question>,
+    ) -> Self {
         sys::platform::end_before_inherited_handlers();
         panic::forget();
         CURRENT.publish(Current {
@@ -52,13 +59,25 @@ impl Child {
             deadline,
             pipe: pipe.number(),
         });
-        let mut child = Self { pipe };
-        let reported = output.is_reported();
-        output.settle_in_child(child.pipe.number());
-        if reported && child.pipe.write_all(&header(Tag::Ready, 0)).is_err() {
-            sys::exit::now(1);
+        let mut child = Self { pipe, is_captured: false };
+        let is_reported = output.is_reported() || question.is_some();
+        let capture =
+            output.settle_in_child(child.pipe.number(), || question.map(Question::answer));
+        child.is_captured = capture == Some(Capture::Captured);
+        // The body runs outside of the capture, so calls that are nested in it are not captured.
+        let within = if child.is_captured { Some(Capture::Not) } else { capture };
+        within.into_iter().for_each(Capture::remember);
+        if is_reported {
+            child.say_ready(capture.unwrap_or(Capture::Unknown));
         }
         child
+    }
+
+    fn say_ready(&mut self, capture: Capture) {
+        let record = [&header(Tag::Ready, 1)[..], &[capture as u8]].concat();
+        if self.pipe.write_all(&record).is_err() {
+            sys::exit::now(1);
+        }
     }
 
     /// Runs the body, sends what became of it, and ends the process.
@@ -74,7 +93,11 @@ impl Child {
         })
     }
 
-    pub(crate) fn enter(mut self, type_name: &str, job: &mut Job<'_>) -> ! {
+    pub(crate) fn enter(self, type_name: &str, job: &mut Job<'_>) -> ! {
+        capture::escape(self.is_captured, || self.work(type_name, job))
+    }
+
+    fn work(mut self, type_name: &str, job: &mut Job<'_>) -> ! {
         // From here on the body may have closed it, or put something else in its place.
         self.pipe.distrust();
         let mut sink = Sink(Sender::new(&mut self.pipe));

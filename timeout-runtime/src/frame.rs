@@ -34,7 +34,8 @@ pub(crate) enum Tag {
     Panicked = 3,
     /// The value could not be encoded; payload: its type and the reason.
     EncodeFailed = 4,
-    /// The child has its output streams and goes on to the body.
+    /// The child has its output streams and goes on to the body; payload: what it knows of the
+    /// [`Capture`](crate::sys::output::capture::Capture).
     Ready = 5,
     /// Another thread of the caller held an output stream at the fork; payload: which.
     Contended = 6,

@@ -68,6 +68,7 @@ mod body;
 mod call;
 mod child;
 mod codec;
+mod echo;
 mod frame;
 mod panic;
 mod start;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::echo::Echo;
 use crate::error::{ErrorKind, StoppedBy, Usage};
 use crate::limit::Deadline;
 use crate::sys::pipe;
-use crate::sys::process::{Process, Ready, Status};
+use crate::sys::process::{Process, Status};
 
 /// Watches one child from its start to its end. As a [`Read`] it gives the bytes that arrive, and
 /// the end of file once the child has ended; meanwhile it keeps the deadline.
@@ -28,6 +29,8 @@ pub(crate) struct Watch {
     drained: usize,
     grace: Option<Duration>,
     stage: Stage,
+    /// What the child prints, where a harness would not see it.
+    echo: Option<Echo>,
 }
 
 /// More than any pipe holds.
@@ -76,7 +79,22 @@ impl Watch {
         grace: Option<Duration>,
     ) -> Self {
         let stage = Stage::Running { until };
-        Self { process, pipe, closed: false, ended: false, reaped: false, drained: 0, grace, stage }
+        Self {
+            process,
+            pipe,
+            closed: false,
+            ended: false,
+            reaped: false,
+            drained: 0,
+            grace,
+            stage,
+            echo: None,
+        }
+    }
+
+    /// From now on prints what comes out of this pipe.
+    pub(crate) fn echo(&mut self, printed: pipe::Reader) {
+        self.echo = Some(Echo::new(printed));
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -87,7 +105,7 @@ impl Watch {
     pub(crate) fn is_pending(&mut self) -> bool {
         if !self.ended {
             let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
-            self.ended = self.process.wait(None, now).ended;
+            self.ended = self.process.wait([None; 2], now).ended;
             self.escalate();
         }
         !self.ended
@@ -110,6 +128,8 @@ impl Watch {
         }
         self.reaped = true;
         let (status, usage) = self.process.reap();
+        // Whoever could print is gone now, but for what has left the group.
+        self.echo.take().into_iter().for_each(Echo::finish);
         let (kind, stopped) = match self.stage {
             Stage::Terminating { why: Why::Deadline, .. } => {
                 (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm }, true)
@@ -125,17 +145,21 @@ impl Watch {
         Ended { kind, stopped, usage }
     }
 
-    /// One wait: for bytes if they are wanted, for the end, and for the next step of escalation.
-    fn wait(&mut self, for_bytes: bool) -> Ready {
+    /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next step of escalation.
+    fn wait(&mut self, for_bytes: bool) {
         let until = match self.stage {
             Stage::Running { until } | Stage::Terminating { until, .. } => until,
             Stage::Killed { .. } => Deadline::NEVER,
         };
         let pipe = (for_bytes && !self.closed).then(|| self.pipe.as_fd());
-        let ready = self.process.wait(pipe, until);
+        let printed = self.echo.as_ref().map(Echo::as_fd);
+        let ready = self.process.wait([pipe, printed], until);
         self.ended |= ready.ended;
         self.escalate();
-        ready
+        if ready.readable {
+            // Whatever the child does meanwhile, it never waits for room to print in.
+            self.echo = self.echo.take().and_then(Echo::pass_on);
+        }
     }
 
     /// Look whether the child has ended, which the caller of this did; read the clock; enforce the

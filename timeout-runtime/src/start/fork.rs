@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::call::{Pending, Report};
 use crate::child::{self, Child};
 use crate::error::{Error, ErrorKind, StoppedBy};
-use crate::frame::{Receiver, Tag};
+use crate::frame::{Receiver, Record, Tag};
 use crate::limit::Deadline;
 use crate::panic;
 use crate::sys;
 use crate::sys::fork::Tie;
+use crate::sys::output::capture::{Capture, Question};
 use crate::sys::output::{Prepared, Streams};
 use crate::timeout::Timeout;
 use crate::watch::Watch;
@@ -53,23 +54,33 @@ fn try_start(timeout: &Timeout, report: &Report, tie: Tie) -> Result<Started, Er
     let mut contended = Streams::default();
     loop {
         let output = Prepared::new(contended, deadline).map_err(failed)?.ok_or_else(too_late)?;
-        let reported = output.is_reported();
-        let (watch, output) = match fork(deadline, grace, tie, output).map_err(failed)? {
+        let is_settled = !output.is_reported();
+        let (watch, question) = match fork(deadline, grace, tie, output).map_err(failed)? {
             Forked::Child(child) => return Ok(Started::Child(child)),
-            Forked::Caller(watch, output) => (watch, output),
+            Forked::Caller(watch, question) => (watch, question),
         };
-        drop(output);
+        let printed = question.map(Question::into_reader);
         let mut receiver = Receiver::new(watch);
-        if !reported {
+        if is_settled && printed.is_none() {
             return Ok(Started::Caller(receiver));
         }
-        // Only the child can tell whether its copies of the output streams are usable.
+        // Only the child can tell whether its copies of the output streams are usable, and where
+        // they lead.
         match receiver.first() {
-            Some(record) if record.tag == Tag::Ready => return Ok(Started::Caller(receiver)),
+            Some(record) if record.tag == Tag::Ready => {
+                match (Capture::from_byte(first_byte(&record)), printed) {
+                    (Capture::Captured, Some(printed)) => receiver.source().echo(printed),
+                    (capture, _) => capture.remember(),
+                }
+                return Ok(Started::Caller(receiver));
+            }
             Some(record) if record.tag == Tag::Contended => {
-                let held = record.payload.first().copied().unwrap_or_default();
-                contended = contended.with(Streams::from_bits(held));
+                contended = contended.with(Streams::from_bits(first_byte(&record)));
                 receiver.source().finish();
+                // Without a stream there is no holder, which would keep the deadline.
+                if contended == Streams::default() && deadline.has_passed() {
+                    return Err(too_late());
+                }
             }
             _ => {
                 let ended = receiver.source().finish();
@@ -79,9 +90,13 @@ fn try_start(timeout: &Timeout, report: &Report, tie: Tie) -> Result<Started, Er
     }
 }
 
+fn first_byte(record: &Record) -> u8 {
+    record.payload.first().copied().unwrap_or_default()
+}
+
 enum Forked {
     Child(Child),
-    Caller(Watch, Prepared),
+    Caller(Watch, Option<Question>),
 }
 
 fn fork(
@@ -91,15 +106,16 @@ fn fork(
     output: Prepared,
 ) -> io::Result<Forked> {
     let (reader, writer) = sys::pipe::pipe()?;
+    let question = Question::new();
     // A body that asks is told of the nearest deadline, be it that of a call around this one.
     let visible = child::current().map_or(deadline, |around| deadline.min(around.deadline()));
     Ok(match sys::fork::fork(tie)? {
         sys::fork::Side::Child => {
             drop(reader);
-            Forked::Child(Child::new(writer, visible, output))
+            Forked::Child(Child::new(writer, visible, output, question))
         }
         sys::fork::Side::Caller(process) => {
-            Forked::Caller(Watch::new(process, reader, deadline, grace), output)
+            Forked::Caller(Watch::new(process, reader, deadline, grace), question)
         }
     })
 }

@@ -10,9 +10,13 @@
 //! | has more | touches no lock: a thread may hold one for ever, and there is no `try_lock` | takes the locks under an alarm: they are free or this thread's own, or the child says which is not and ends; it empties its copy of the buffer |
 //! | was told so | a [`Holder`] thread takes those locks, as long as the deadline allows | releases the holder's locks, the holder being gone |
 //!
+//! In the child, once the streams are usable, it is also found out whether a harness captures what
+//! this thread prints: see [`capture`].
+//!
 //! A holder's guards are dropped in the child by the one thread there is, which by that owns the
 //! copy of the holder's stack: see `holder`.
 
+pub(crate) mod capture;
 mod holder;
 
 use std::io::{Write, stderr, stdout};
@@ -78,12 +82,12 @@ impl Prepared {
         !self.settled
     }
 
-    /// In the child: makes both streams usable, with nothing of the caller's in them. If that
-    /// cannot be, says so over the pipe and ends.
-    pub(crate) fn settle_in_child(self, pipe: i32) {
+    /// In the child: makes both streams usable, with nothing of the caller's in them, and prints
+    /// with them what `then` prints. If that cannot be, says so over the pipe and ends.
+    pub(crate) fn settle_in_child<T>(self, pipe: i32, then: impl FnOnce() -> T) -> T {
         discard_c();
         if self.settled {
-            return;
+            return then();
         }
         if let Some(holder) = self.holder {
             holder.release_in_child();
@@ -95,7 +99,12 @@ impl Prepared {
             WAITING_FOR.store(Streams::STDERR.0, Ordering::Relaxed);
             drop(stderr().lock());
             discard(&mut stdout);
-        });
+            drop(stdout);
+            // A thread of the same captured test may have been printing into their common buffer.
+            // That takes a moment: no holder is needed, another fork will do.
+            WAITING_FOR.store(Streams::default().0, Ordering::Relaxed);
+            then()
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The pipe from child to caller.
+//! The pipes from child to caller.
 //!
 //! # Safety
 //!
@@ -113,6 +113,12 @@ impl Writer {
     /// The number of the descriptor, for [`Raw`].
     pub(crate) fn number(&self) -> i32 {
         self.file.as_raw_fd()
+    }
+}
+
+impl AsFd for Writer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

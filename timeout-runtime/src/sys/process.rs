@@ -27,6 +27,7 @@ impl Status {
 /// What a wait saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
+    /// At least one of the pipes.
     pub(crate) readable: bool,
     pub(crate) ended: bool,
 }

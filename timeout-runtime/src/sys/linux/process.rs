@@ -44,21 +44,26 @@ impl Process {
         self.pid.as_raw().unsigned_abs()
     }
 
-    /// Waits for bytes in the pipe or for the end of the process, whichever is first, until the
+    /// Waits for bytes in a pipe or for the end of the process, whichever is first, until the
     /// deadline. One system call; the time is taken afresh after each signal that interrupts it.
-    pub(crate) fn wait(&mut self, pipe: Option<BorrowedFd<'_>>, until: Deadline) -> Ready {
-        let ended = PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN);
-        let readable = PollFd::new(pipe.unwrap_or(self.pidfd.as_fd()), PollFlags::POLLIN);
-        let mut both = [ended, readable];
-        let watched = if pipe.is_some() { 2 } else { 1 };
-        let result = retry(|| ppoll(&mut both[..watched], until.remaining().map(timespec), None));
+    pub(crate) fn wait(&mut self, pipes: [Option<BorrowedFd<'_>>; 2], until: Deadline) -> Ready {
+        let watch = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
+        let mut watched =
+            [watch(self.pidfd.as_fd()), watch(self.pidfd.as_fd()), watch(self.pidfd.as_fd())];
+        let mut count = 1;
+        for pipe in pipes.into_iter().flatten() {
+            watched[count] = watch(pipe);
+            count += 1;
+        }
+        let watched = &mut watched[..count];
+        let result = retry(|| ppoll(watched, until.remaining().map(timespec), None));
         if result.is_err() {
             // No memory for a moment (`poll(2)` has no other error here): look again soon.
             std::thread::sleep(Duration::from_millis(1));
             return Ready::default();
         }
         let fired = |poll: &PollFd<'_>| poll.any().unwrap_or(true);
-        Ready { ended: fired(&both[0]), readable: watched == 2 && fired(&both[1]) }
+        Ready { ended: fired(&watched[0]), readable: watched[1..].iter().any(fired) }
     }
 
     /// Sends a signal to the child's whole group; nobody left in it is no error.

@@ -42,11 +42,11 @@ impl Process {
 
     /// As the Linux path's, in steps: nothing portable wakes `poll` at the end of a child that may
     /// share its pipe with others. The steps grow from 0.1 to 5 ms.
-    pub(crate) fn wait(&mut self, pipe: Option<BorrowedFd<'_>>, until: Deadline) -> Ready {
+    pub(crate) fn wait(&mut self, pipes: [Option<BorrowedFd<'_>>; 2], until: Deadline) -> Ready {
         let mut step = Duration::from_micros(100);
         loop {
             let ended = self.has_ended();
-            let readable = pipe.is_some_and(is_readable);
+            let readable = pipes.into_iter().flatten().any(is_readable);
             if ended || readable || until.has_passed() {
                 return Ready { readable, ended };
             }
