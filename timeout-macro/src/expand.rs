@@ -62,9 +62,10 @@ fn decorated(args: &Args, item: &Item) -> TokenStream {
             #[allow(unused_imports)]
             use #private::{
                 BackByError as _, BackByNothing as _, BackByRemote as _, CarryByNothing as _,
-                CarryBySerde as _, CarryRoute as _, OutByDeref as _, OutByIo as _,
-                OutByLocalDeref as _, OutByNothing as _, OutBySerde as _, OutByStd as _, Route as _,
-                ValueByNothing as _, ValueBySerde as _,
+                CarryBySerde as _, CarryRoute as _, FailureByFrom as _, FailureByNothing as _,
+                FailureRoute as _, OutByDeref as _, OutByIo as _, OutByLocalDeref as _,
+                OutByNothing as _, OutBySerde as _, OutByStd as _, Route as _, ValueByNothing as _,
+                ValueBySerde as _,
             };
             let #crossing = #route.#crossing_of();
             #prepare
@@ -150,7 +151,10 @@ fn finish(args: &Args, item: &Item, result: &Ident) -> TokenStream {
     let written = written(item);
     let failure = match returns(args, item) {
         Returns::Wrapped => return result.to_token_stream(),
-        Returns::Converted => quote_spanned!(at=> #private::merge::<#written>),
+        Returns::Converted => {
+            let merge = quote_spanned!(at=> merge::<#written>);
+            quote!((&&#private::sides::<#written>().1).failure_route().#merge)
+        }
         Returns::Panicking => quote!(#private::or_panic),
     };
     let Some((_, value)) = &args.on_timeout else { return quote!(#failure(#result)) };

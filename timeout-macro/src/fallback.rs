@@ -18,11 +18,11 @@ pub(crate) fn unparsed(item: &TokenStream, error: &Error) -> TokenStream {
 
 /// A function of the type that it would have had, as far as the arguments could be read.
 ///
-/// Its body is gone, for it was written for another type; only what returns `impl Trait` needs it.
+/// Its body is gone, for it was written for another type; what returns `impl Trait` or `!` needs it.
 pub(crate) fn undecorated(args: Option<&Args>, item: &Item, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     let Item { attributes, visibility, signature, body } = item;
-    if valid::returns_impl(item) {
+    if valid::needs_body(item) {
         return quote!(#error #(#attributes)* #visibility #signature #body);
     }
     let signature = match args {

@@ -168,8 +168,9 @@ fn nameless(tokens: TokenStream) -> Option<TokenTree> {
     })
 }
 
-/// Whether the type that is returned is known from the body alone.
-pub(crate) fn returns_impl(item: &Item) -> bool {
+/// Whether the type that is returned is only good with the body that was written for it.
+pub(crate) fn needs_body(item: &Item) -> bool {
+    let is_never = matches!(item.written(), Some(Type::Never(_)));
     let token = item.written().and_then(|written| nameless(written.to_token_stream()));
-    token.is_some_and(|token| token.to_string() == "impl")
+    is_never || token.is_some_and(|token| token.to_string() == "impl")
 }

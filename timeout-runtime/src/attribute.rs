@@ -28,8 +28,9 @@ pub use self::carry::{
     Arrives, CarriedBy, Carry, CarryByNothing, CarryBySerde, CarryRoute, Departs,
 };
 pub use self::errors::{
-    BackByError, BackByNothing, BackByRemote, Fallible, FromFailure, OutByDeref, OutByIo,
-    OutByLocalDeref, OutByNothing, OutBySerde, OutByStd, sides,
+    BackByError, BackByNothing, BackByRemote, FailureByFrom, FailureByNothing, FailureRoute,
+    Fallible, FromFailure, OutByDeref, OutByIo, OutByLocalDeref, OutByNothing, OutBySerde,
+    OutByStd, sides,
 };
 pub use self::values::{CrossesBy, Either, ValueByNothing, ValueBySerde};
 pub use crate::start::fork::Side;
@@ -123,15 +124,6 @@ impl Pending {
             Ok(value)
         })
     }
-}
-
-/// For a written `Result`: a failure becomes the `Err` of the body's own error type.
-///
-/// # Errors
-///
-/// The body's own, or the failure.
-pub fn merge<R: FromFailure>(result: Result<R, Error>) -> R {
-    result.unwrap_or_else(R::from_failure)
 }
 
 /// For the key `panic`: a failure panics in the caller, at the call.

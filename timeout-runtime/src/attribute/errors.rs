@@ -48,16 +48,26 @@ pub fn sides<R: Fallible>() -> (Tag<R::Value>, Tag<R::Error>) {
     note = "implement it (with `thiserror`: a variant with `#[from] timeout_runtime::Error`), or \
             write `wrap` in the attribute to get a `Result` around it, or `panic`"
 )]
-pub trait FromFailure {
+pub trait FromFailure<Route> {
     /// The `Err` of a failure.
     fn from_failure(failure: Error) -> Self;
 }
 
-impl<T, E: From<Error>> FromFailure for Result<T, E> {
+impl<T, E: From<Error>> FromFailure<ByFrom> for Result<T, E> {
     fn from_failure(failure: Error) -> Self {
         Err(E::from(failure))
     }
 }
+
+/// The markers.
+pub trait FailureRoute: Sized {
+    /// The body's own result, or the failure as its error.
+    fn merge<R: FromFailure<Self>>(self, result: Result<R, Error>) -> R {
+        result.unwrap_or_else(R::from_failure)
+    }
+}
+
+impl<T> FailureRoute for T {}
 
 /// An error that comes back from the child.
 #[diagnostic::on_unimplemented(
@@ -107,6 +117,11 @@ choices! { error_back:
     BackByRemote FromRemote [E] for &&Tag<E> where [E: From<RemoteError>];
     BackByError FromError [E] for &Tag<E> where [E: From<Error>];
     BackByNothing NotBack [E] for Tag<E> where [];
+}
+
+choices! { failure_route:
+    FailureByFrom ByFrom [E] for &Tag<E> where [E: From<Error>];
+    FailureByNothing NotFrom [E] for Tag<E> where [];
 }
 
 impl<E: Serialize + DeserializeOwned, B> ErrorBy<AsItself, B> for E {
