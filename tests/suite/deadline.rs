@@ -252,3 +252,67 @@ fn remaining_tells_the_nearest_deadline() {
     });
     assert_eq!(grandchild.unwrap(), Some(0));
 }
+
+#[inline(never)]
+fn a_function_that_hangs() -> u8 {
+    let mut number = 0u64;
+    loop {
+        number = std::hint::black_box(number) + 1;
+    }
+}
+
+#[inline(never)]
+fn a_function_that_sleeps() -> u8 {
+    thread::sleep(LONG);
+    1
+}
+
+/// The functions of the trace, innermost first.
+fn where_it_hung(body: fn() -> u8) -> Vec<String> {
+    let error = Timeout::new(0.2).run(body).unwrap_err();
+    assert!(error.is_timeout());
+    assert!(!error.to_string().contains('\n'), "{error}");
+    let trace = error.trace().expect("a trace");
+    assert!(format!("{error:#}").contains(&trace.to_string()));
+    trace.frames().iter().map(|frame| frame.function.clone()).collect()
+}
+
+#[test]
+fn a_hang_says_where() {
+    let busy = where_it_hung(a_function_that_hangs);
+    assert!(busy.iter().take(2).any(|name| name.ends_with("a_function_that_hangs")), "{busy:#?}");
+    let asleep = where_it_hung(a_function_that_sleeps);
+    assert!(asleep.iter().any(|name| name.ends_with("a_function_that_sleeps")), "{asleep:#?}");
+    assert!(asleep.iter().any(|name| name.contains("sleep")), "{asleep:#?}");
+    for name in busy.iter().chain(&asleep) {
+        assert!(!name.contains("timeout_runtime"), "{name}");
+    }
+}
+
+#[test]
+fn a_hang_in_a_third_party_crate_names_its_functions() {
+    let found = where_it_hung(|| {
+        let regex = fancy_regex::RegexBuilder::new(r"^(a|aa)+\1c$")
+            .backtrack_limit(usize::MAX)
+            .build()
+            .unwrap();
+        u8::from(regex.is_match(&("a".repeat(60) + "b")).unwrap())
+    });
+    assert!(found.iter().any(|name| name.contains("fancy_regex::vm::run")), "{found:#?}");
+}
+
+#[test]
+fn a_hang_that_cannot_answer_has_no_trace_and_is_no_later() {
+    // SAFETY: it takes numbers.
+    let stopped = Timeout::new(0.2).run(|| unsafe { libc::raise(libc::SIGSTOP) }).unwrap_err();
+    assert!(stopped.is_timeout() && stopped.trace().is_none(), "{stopped:?}");
+    assert!(stopped.elapsed() < LONG);
+    let blocked = Timeout::new(0.2).grace(0).run(|| -> u8 {
+        nix::sys::signal::SigSet::all().thread_block().unwrap();
+        spin()
+    });
+    let blocked = blocked.unwrap_err();
+    assert!(blocked.is_timeout() && blocked.trace().is_none(), "{blocked:?}");
+    let too_early = Timeout::new(1e-9).run(|| 1).unwrap_err();
+    assert!(too_early.is_timeout() && too_early.trace().is_none(), "{too_early:?}");
+}

@@ -114,8 +114,13 @@ fn to_fail() -> bool {
 #[timeout(if to_fail() { 0.05 } else { 60.0 })]
 fn fails_by_timeout() {
     if to_fail() {
-        spin()
+        hangs_here()
     }
+}
+
+#[inline(never)]
+fn hangs_here() {
+    spin()
 }
 
 #[timeout(60)]
@@ -143,6 +148,8 @@ fn a_failing_test_says_readably_why() {
         timed_out.contains("fails_by_timeout timed out after 50 ms (stopped by"),
         "{timed_out}"
     );
+    assert!(timed_out.contains("harness::hangs_here"), "{timed_out}");
+    assert!(timed_out.contains("harness.rs:"), "{timed_out}");
     let panicked = said("fails_by_panic");
     let message = format!("fails_by_panic panicked at {}:", file!());
     assert!(panicked.contains(&message) && panicked.contains(": it was to fail"), "{panicked}");

@@ -48,7 +48,31 @@ use crate::item::Item;
 /// | `-> T` | `Result<T, timeout_runtime::Error>` | `Err(error)` |
 /// | `-> Result<T, E>`, also `io::Result<T>` and the like | what is written | `Err(E::from(error))` |
 ///
-/// What is returned crosses a pipe: it implements serde's `Serialize` and `DeserializeOwned`.
+/// What is returned crosses a pipe: it implements serde's `Serialize` and `DeserializeOwned`. The
+/// error of a written `Result` need not: one that serializes comes back as it was, an `io::Error`
+/// with its kind and code, any other as its message and the messages of its sources, rebuilt by
+/// `From<RemoteError>` or `From<timeout_runtime::Error>`. `anyhow::Error`, `eyre::Report`,
+/// `Box<dyn Error>` and a `thiserror` enum with a `#[from] timeout_runtime::Error` have what it takes.
+///
+/// # Arguments of the function
+///
+/// The body sees them as they were at the call. What it does to a `&mut` argument, or to
+/// `&mut self`, is committed when the call succeeds (an `Err` that the body returns is a success of
+/// the call) and rolled back when it fails; such an argument crosses the pipe too, or is `local`. An
+/// argument by value exists twice: one that the body drops is dropped in the child and, for its
+/// memory, in the caller.
+///
+/// # On tests
+///
+/// It goes above or below `#[test]` and `#[should_panic]`, and below `#[tokio::test]`. With rstest,
+/// which takes a bare `timeout` for its own, write `#[timeout_runtime::timeout(2)]`.
+///
+/// # Panics
+///
+/// The decorated function panics under the key `panic`, and with `on_timeout` on a function without
+/// a written `Result`, for a failure other than a timeout.
+///
+/// After `@timeout` decorators on Python's `multiprocessing`.
 #[proc_macro_attribute]
 pub fn timeout(
     args: proc_macro::TokenStream,

@@ -109,7 +109,10 @@ impl Going {
                 Some(error) => ErrorKind::Decode(error),
             },
             End::Broken(why) => decode(&why),
-            _ if ended.stopped => ended.kind,
+            _ if ended.stopped => {
+                trace = Trace::new(ended.stack);
+                ended.kind
+            }
             End::Record(Record { tag: Tag::Panicked, payload }) => {
                 let (message, location, stack) =
                     codec::from_bytes::<PanicNote>(&payload).unwrap_or_default();

@@ -91,7 +91,9 @@ impl Error {
         self.0.usage
     }
 
-    /// Where the body panicked: its stack, when `RUST_BACKTRACE` asked for one.
+    /// Where the body was when its time ran out, or where it panicked, if `RUST_BACKTRACE` asked for
+    /// that. `None` too where the child gave no answer within 100 ms: it was stopped, or blocked
+    /// every signal.
     #[must_use]
     #[doc(alias = "backtrace")]
     pub fn trace(&self) -> Option<&Trace> {

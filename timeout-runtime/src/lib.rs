@@ -48,8 +48,9 @@
 //!
 //! # Features
 //!
-//! - `backtrace` (default): an error of a panic has a [`trace`](Error::trace) when `RUST_BACKTRACE`
-//!   asks for one.
+//! - `backtrace` (default): the error of a body that ran out of time has a [`trace`](Error::trace)
+//!   of where it was, and that of a panic too when `RUST_BACKTRACE` asks for one. The child is asked
+//!   by a SIGURG, at the deadline.
 //!
 //! # Platforms
 //!

@@ -12,6 +12,7 @@ use std::{env, panic, thread};
 
 use crate::frame::Tag;
 use crate::sys::cell::Slot;
+use crate::sys::stack;
 use crate::{child, codec};
 
 /// What is known of a panic: the message, the place, and the raw stack if it was asked for.
@@ -48,7 +49,7 @@ fn note(child: &child::Current, info: &PanicHookInfo<'_>) {
         let place = place.as_deref().unwrap_or("an unknown place");
         eprintln!("\nthread '{name}' panicked at {place}:\n{message}");
     }
-    let stack = if wants_stack() { stack() } else { Vec::new() };
+    let stack = if wants_stack() { stack::addresses() } else { Vec::new() };
     let note = (explain(message), place, stack);
     if aborts {
         child.report(Tag::Panicked, &codec::to_bytes(&note));
@@ -98,16 +99,6 @@ fn message(payload: &dyn Any) -> String {
 /// In a fresh child, which has not panicked yet.
 pub(crate) fn forget() {
     LATEST.replace(None);
-}
-
-#[cfg(feature = "backtrace")]
-fn stack() -> Vec<u64> {
-    crate::sys::stack::addresses()
-}
-
-#[cfg(not(feature = "backtrace"))]
-fn stack() -> Vec<u64> {
-    Vec::new()
 }
 
 /// Whether the environment asks for the stacks of panics, as it does for Rust's own. Read in the

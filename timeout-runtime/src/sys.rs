@@ -11,12 +11,12 @@ pub(crate) mod platform;
 pub(crate) mod cell;
 pub(crate) mod exit;
 pub(crate) mod fork;
+pub(crate) mod hang;
 pub(crate) mod output;
 pub(crate) mod pipe;
 pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod signal;
-#[cfg(feature = "backtrace")]
 pub(crate) mod stack;
 
 /// Whether this process has surely no thread but the current one.

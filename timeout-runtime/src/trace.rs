@@ -38,19 +38,31 @@ impl Trace {
 /// What runs between a panic and its hook, by the beginnings of the paths.
 const PANICKING: [&str; 3] = ["core::panicking::", "std::panicking::", "__rustc::"];
 
-/// The first function that is the runtime's and not the body's.
-const OUTER: &str = "timeout_runtime::child::Child::run";
+/// What runs when the caller asks where the body hangs.
+const ASKED: &str = "timeout_runtime::sys::hang::";
+
+/// What runs the body.
+const OUTER: [&str; 2] = ["timeout_runtime::child::", "timeout_runtime::__private::"];
 
 fn trim(mut frames: Vec<Frame>) -> Vec<Frame> {
-    if let Some(outer) = frames.iter().position(|frame| frame.function.starts_with(OUTER)) {
+    let is_one_of = |frame: &Frame, paths: &[&str]| {
+        paths.iter().any(|path| frame.function.trim_start_matches('<').starts_with(path))
+    };
+    let is_asked = |frame: &Frame| is_one_of(frame, &[ASKED]);
+    let is_panicking =
+        |frame: &Frame| is_one_of(frame, &PANICKING) && !frame.function.contains("catch_unwind");
+    let inner = if let Some(first) = frames.iter().position(is_asked) {
+        // Then the frame by which the kernel calls a handler.
+        first + frames[first..].iter().take_while(|frame| is_asked(frame)).count() + 1
+    } else {
+        let outer = frames.iter().position(|frame| is_one_of(frame, &OUTER));
+        let body = &frames[..outer.unwrap_or(frames.len())];
+        body.iter().rposition(is_panicking).map_or(0, |last| last + 1)
+    };
+    frames.drain(..inner.min(frames.len()));
+    if let Some(outer) = frames.iter().position(|frame| is_one_of(frame, &OUTER)) {
         frames.truncate(outer);
     }
-    let is_panicking = |frame: &Frame| {
-        PANICKING.iter().any(|prefix| frame.function.starts_with(prefix))
-            && !frame.function.contains("catch_unwind")
-    };
-    let inner = frames.iter().rposition(is_panicking).map_or(0, |last| last + 1);
-    frames.drain(..inner);
     frames
 }
 
@@ -104,6 +116,24 @@ impl fmt::Debug for Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stack_that_was_asked_for_begins_behind_the_handler() {
+        let frame = |function: &str| Frame { function: function.to_owned(), place: None };
+        let names = [
+            "backtrace::backtrace::trace_unsynchronized",
+            "timeout_runtime::sys::stack::each",
+            "timeout_runtime::sys::hang::reply",
+            "__restore_rt",
+            "nanosleep",
+            "app::body",
+            "timeout_runtime::__private::<impl timeout_runtime::child::Child>::send::{{closure}}",
+            "app::main",
+        ];
+        let left = trim(names.into_iter().map(frame).collect());
+        let left: Vec<&str> = left.iter().map(|frame| frame.function.as_str()).collect();
+        assert_eq!(left, ["nanosleep", "app::body"]);
+    }
 
     #[test]
     fn the_runtime_is_trimmed_at_both_ends() {

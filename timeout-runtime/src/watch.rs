@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use crate::echo::Echo;
 use crate::error::{ErrorKind, StoppedBy, Usage};
 use crate::limit::Deadline;
+use crate::sys::hang::Slate;
 use crate::sys::pipe;
 use crate::sys::process::{Process, Status};
 
@@ -29,6 +30,9 @@ pub(crate) struct Watch {
     drained: usize,
     grace: Option<Duration>,
     stage: Stage,
+    /// Where the body hangs: asked for at the deadline.
+    slate: Option<Slate>,
+    stack: Vec<u64>,
     /// What the child prints, where a harness would not see it.
     echo: Option<Echo>,
 }
@@ -68,6 +72,8 @@ pub(crate) struct Ended {
     /// Why it has no value, if it sent none and no other reason.
     pub(crate) kind: ErrorKind,
     pub(crate) stopped: bool,
+    /// Where it was at the deadline.
+    pub(crate) stack: Vec<u64>,
     pub(crate) usage: Option<Usage>,
 }
 
@@ -77,6 +83,7 @@ impl Watch {
         pipe: pipe::Reader,
         until: Deadline,
         grace: Option<Duration>,
+        slate: Option<Slate>,
     ) -> Self {
         let stage = Stage::Running { until };
         Self {
@@ -88,6 +95,8 @@ impl Watch {
             drained: 0,
             grace,
             stage,
+            slate,
+            stack: Vec::new(),
             echo: None,
         }
     }
@@ -142,7 +151,7 @@ impl Watch {
             }
             _ => (own_end(status), false),
         };
-        Ended { kind, stopped, usage }
+        Ended { kind, stopped, stack: std::mem::take(&mut self.stack), usage }
     }
 
     /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next step of escalation.
@@ -180,9 +189,19 @@ impl Watch {
         if self.ended || !matches!(self.stage, Stage::Running { .. }) {
             return;
         }
+        if let (Why::Deadline, Some(slate)) = (why, &self.slate) {
+            self.stack = slate.ask(&mut self.process);
+        }
         if self.grace == Some(Duration::ZERO) {
             return self.send_sigkill(why);
         }
+        self.send_sigterm(why);
+        if let Some(slate) = &self.slate {
+            slate.release();
+        }
+    }
+
+    fn send_sigterm(&mut self, why: Why) {
         let until = Deadline::after(Instant::now(), self.grace);
         self.stage = Stage::Terminating { until, why };
         self.process.signal_group(Signal::SIGTERM);

@@ -11,12 +11,14 @@ use crate::limit::Deadline;
 use crate::panic;
 use crate::sys;
 use crate::sys::fork::Tie;
+use crate::sys::hang::Slate;
 use crate::sys::output::capture::{Capture, Question};
 use crate::sys::output::{Prepared, Streams};
 use crate::timeout::Timeout;
 use crate::watch::Watch;
 
 /// Where one is after the start: this function returns in two processes.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and never stored")]
 #[derive(Debug)]
 pub enum Side {
     /// In the child, which is to run the body.
@@ -107,15 +109,19 @@ fn fork(
 ) -> io::Result<Forked> {
     let (reader, writer) = sys::pipe::pipe()?;
     let question = Question::new();
+    let slate = Slate::new();
     // A body that asks is told of the nearest deadline, be it that of a call around this one.
     let visible = child::current().map_or(deadline, |around| deadline.min(around.deadline()));
     Ok(match sys::fork::fork(tie)? {
         sys::fork::Side::Child => {
             drop(reader);
+            if let Some(slate) = slate {
+                slate.listen();
+            }
             Forked::Child(Child::new(writer, visible, output, question))
         }
         sys::fork::Side::Caller(process) => {
-            Forked::Caller(Watch::new(process, reader, deadline, grace), question)
+            Forked::Caller(Watch::new(process, reader, deadline, grace, slate), question)
         }
     })
 }

@@ -5,18 +5,25 @@
 //!
 //! The unwinder is asked without its crate's lock, which another thread may have held at the fork.
 //! What the lock guards is the table of symbols, which is not touched here.
-#![expect(unsafe_code, reason = "see the heading")]
+#![cfg_attr(feature = "backtrace", expect(unsafe_code, reason = "see the heading"))]
 
-const MOST: usize = 256;
+/// Calls `visit` with each address, innermost first, as long as it wants more.
+#[cfg(feature = "backtrace")]
+pub(crate) fn each(mut visit: impl FnMut(u64) -> bool) {
+    // SAFETY: see the heading.
+    unsafe { backtrace::trace_unsynchronized(|frame| visit(frame.ip() as u64)) };
+}
+
+/// Without the feature `backtrace` there are no stacks.
+#[cfg(not(feature = "backtrace"))]
+pub(crate) fn each(_: impl FnMut(u64) -> bool) {}
 
 pub(crate) fn addresses() -> Vec<u64> {
-    let mut addresses = Vec::with_capacity(64);
-    // SAFETY: see the heading.
-    unsafe {
-        backtrace::trace_unsynchronized(|frame| {
-            addresses.push(frame.ip() as u64);
-            addresses.len() < MOST
-        });
-    }
+    const MOST: usize = 256;
+    let mut addresses = Vec::new();
+    each(|address| {
+        addresses.push(address);
+        addresses.len() < MOST
+    });
     addresses
 }

@@ -9,6 +9,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -66,30 +67,39 @@ impl Process {
         Ready { ended: fired(&watched[0]), readable: watched[1..].iter().any(fired) }
     }
 
+    /// Sends a signal to the child alone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let _ = self.send(signal as i32, 0);
+    }
+
     /// Sends a signal to the child's whole group; nobody left in it is no error.
     pub(crate) fn signal_group(&self, signal: Signal) {
         let _ = self.send_to_group(signal as i32);
     }
 
     fn send_to_group(&self, signal: i32) -> nix::Result<()> {
-        // SAFETY: integers, and a null pointer where the kernel then fills in the sender.
-        let sent = Errno::result(unsafe {
-            libc::syscall(
-                libc::SYS_pidfd_send_signal,
-                self.pidfd.as_raw_fd(),
-                signal,
-                std::ptr::null::<libc::siginfo_t>(),
-                PIDFD_SIGNAL_PROCESS_GROUP,
-            )
-        });
-        match sent {
+        match self.send(signal, PIDFD_SIGNAL_PROCESS_GROUP) {
             // Before Linux 6.9. The number is right as long as the child is not reaped.
             Err(Errno::EINVAL) => {
                 // SAFETY: two integers.
                 Errno::result(unsafe { libc::kill(-self.pid.as_raw(), signal) }).map(drop)
             }
-            sent => sent.map(drop),
+            sent => sent,
         }
+    }
+
+    fn send(&self, signal: i32, flags: libc::c_uint) -> nix::Result<()> {
+        // SAFETY: integers, and a null pointer where the kernel then fills in the sender.
+        Errno::result(unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.pidfd.as_raw_fd(),
+                signal,
+                ptr::null::<libc::siginfo_t>(),
+                flags,
+            )
+        })
+        .map(drop)
     }
 
     /// Ends the whole group of a child that has ended, and takes the child's status and usage.

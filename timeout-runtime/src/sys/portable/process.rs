@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::error::Usage;
@@ -53,6 +53,10 @@ impl Process {
             std::thread::sleep(until.remaining().map_or(step, |left| left.min(step)));
             step = (step * 2).min(Duration::from_millis(5));
         }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let _ = kill(self.pid, signal);
     }
 
     pub(crate) fn signal_group(&self, signal: Signal) {
