@@ -103,6 +103,24 @@ proptest! {
     }
 }
 
+#[timeout(60)]
+#[test]
+#[ignore = "run by name, to see that it is ignored otherwise"]
+fn ignored() {
+    in_a_child();
+}
+
+#[test]
+fn an_ignored_test_runs_when_it_is_asked_for() {
+    let count = |arguments: &[&str]| {
+        let output = rerun("harness::ignored", "UNUSED", "", arguments);
+        assert!(output.status.success());
+        text(&output.stdout)
+    };
+    assert!(count(&[]).contains("0 passed; 0 failed; 1 ignored"));
+    assert!(count(&["--ignored"]).contains("1 passed; 0 failed; 0 ignored"));
+}
+
 /// Set in the runs in which the tests below are to fail.
 const FAIL: &str = "TIMEOUT_TEST_FAIL";
 

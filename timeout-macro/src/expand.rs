@@ -191,10 +191,15 @@ fn returns(args: &Args, item: &Item) -> Returns {
     }
 }
 
+/// Whether the decorated function returns something else than what is written.
+pub(crate) fn wraps(args: &Args, item: &Item) -> bool {
+    matches!(returns(args, item), Returns::Wrapped)
+}
+
 /// The signature with the type that the decorated function returns.
 pub(crate) fn signature_of(args: &Args, item: &Item) -> Signature {
     let mut signature = item.signature.clone();
-    if let Returns::Wrapped = returns(args, item) {
+    if wraps(args, item) {
         let runtime = &args.runtime;
         let written = written(item);
         let wrapped = quote!(::core::result::Result<#written, #runtime::Error>);

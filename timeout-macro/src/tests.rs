@@ -95,6 +95,11 @@ fn what_cannot_run_in_a_child_is_refused() {
     bad_item("#[tokio::test] async fn f() {}", "async", "above `#[timeout]`");
     bad_item("fn f() -> ! { loop {} }", "!", "remove `-> !`");
     bad_item("fn f();", ";", "needs a body");
+    bad_item(
+        "extern \"C\" fn f() -> u8 { 1 }",
+        "extern \"C\"",
+        "write `on_timeout = ..` or `panic`",
+    );
     bad_item("struct S;", "struct", "goes on a function");
     bad_item("impl S {}", "impl", "goes on a function");
     bad_item("mod m {}", "mod", "goes on a function");

@@ -3,10 +3,11 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprLit, ExprUnary, Lit, Result, Safety, Type, UnOp};
+use syn::{Abi, Error, Expr, ExprLit, ExprUnary, Lit, Result, Safety, Type, UnOp};
 
 use crate::args::Args;
 use crate::carried;
+use crate::expand;
 use crate::item::Item;
 
 pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
@@ -15,6 +16,7 @@ pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
     start(args)?;
     combination(args)?;
     function(item)?;
+    abi(args, item)?;
     carried::arguments(args, item)?;
     returned(item)
 }
@@ -134,6 +136,22 @@ fn function(item: &Item) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Whoever calls by another ABI was told the written type, and would read something else.
+fn abi(args: &Args, item: &Item) -> Result<()> {
+    match &item.signature.abi {
+        Some(abi) if expand::wraps(args, item) && !is_rust(abi) => Err(Error::new(
+            abi.span(),
+            "the decorated function would return a `Result`, which its callers by this ABI do not \
+             expect: write `on_timeout = ..` or `panic` in the attribute to return what is written",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn is_rust(abi: &Abi) -> bool {
+    abi.name.as_ref().is_some_and(|name| name.value() == "Rust")
 }
 
 fn returned(item: &Item) -> Result<()> {
