@@ -86,7 +86,7 @@ impl<T> Route for T {}
 /// Starts the child of a decorated function. Returns in two processes.
 #[must_use]
 pub fn fork(timeout: Timeout, function: &'static str) -> Side {
-    crate::start::fork::start(&timeout, function, Tie::ToThread)
+    timeout.start_child(function, Tie::ToThread)
 }
 
 impl Child {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::child;
+use crate::current;
 use crate::sys::signal;
 
 /// In a body: the time left to the nearest deadline, its own or that of a call around it. `None`
@@ -20,7 +20,7 @@ use crate::sys::signal;
 /// ```
 #[must_use]
 pub fn remaining() -> Option<Duration> {
-    child::current()?.deadline().remaining()
+    current::child()?.deadline().remaining()
 }
 
 /// In a body: whether SIGTERM has come, at the deadline or by [`Call::cancel`](crate::Call::cancel).
@@ -49,7 +49,7 @@ pub fn stopping() -> bool {
     /// The process that took it over: a nested child starts anew.
     static TAKEN_BY: AtomicU32 = AtomicU32::new(0);
 
-    if child::current().is_none() {
+    if current::child().is_none() {
         return false;
     }
     let process = std::process::id();

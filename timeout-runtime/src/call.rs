@@ -29,6 +29,10 @@ impl Report {
         Self { function, limit, started: Instant::now() }
     }
 
+    pub(crate) fn limit(&self) -> Limit {
+        self.limit
+    }
+
     pub(crate) fn started(&self) -> Instant {
         self.started
     }

@@ -2,20 +2,18 @@
 
 use std::any::type_name;
 use std::io::{self, Write};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::{self, ThreadId};
-use std::{mem, process};
 
 use serde::Serialize;
 
 use crate::error::CodecError;
 use crate::frame::{Sender, Tag, header};
 use crate::limit::Deadline;
-use crate::sys::cell::Published;
 use crate::sys::output::Prepared;
 use crate::sys::output::capture::{self, Capture, Question};
 use crate::sys::{self, pipe};
-use crate::{codec, panic};
+use crate::{codec, current, panic};
 
 /// The child's side of a fork: its only use is [`run`](Self::run).
 ///
@@ -25,22 +23,6 @@ use crate::{codec, panic};
 pub struct Child {
     pipe: pipe::Writer,
     is_captured: bool,
-}
-
-/// What this process is, when it is a child.
-#[derive(Debug)]
-pub(crate) struct Current {
-    process: u32,
-    body: ThreadId,
-    deadline: Deadline,
-    pipe: i32,
-}
-
-static CURRENT: Published<Current> = Published::new();
-
-/// Of the process this is, if it is a child and not one that a body forked by itself.
-pub(crate) fn current() -> Option<&'static Current> {
-    CURRENT.get().filter(|current| current.process == process::id())
 }
 
 impl Child {
@@ -53,12 +35,7 @@ impl Child {
     ) -> Self {
         sys::platform::end_before_inherited_handlers();
         panic::forget();
-        CURRENT.publish(Current {
-            process: process::id(),
-            body: thread::current().id(),
-            deadline,
-            pipe: pipe.number(),
-        });
+        current::become_child(deadline, pipe.number());
         let mut child = Self { pipe, is_captured: false };
         let is_reported = output.is_reported() || question.is_some();
         let capture =
@@ -103,7 +80,7 @@ impl Child {
         let mut sink = Sink(Sender::new(&mut self.pipe));
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut sink)));
         sys::output::flush_in_child();
-        if current().is_none() {
+        if current::child().is_none() {
             // The body forked, and this is its child: the result is not this one's to send.
             sys::exit::now(0);
         }
@@ -147,23 +124,5 @@ type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + 'a;
 impl Drop for Child {
     fn drop(&mut self) {
         sys::exit::now(101);
-    }
-}
-
-impl Current {
-    /// The nearest deadline of this call and those it is nested in.
-    pub(crate) fn deadline(&self) -> Deadline {
-        self.deadline
-    }
-
-    /// Whether this is the thread whose panic ends the body.
-    pub(crate) fn is_body_thread(&self) -> bool {
-        self.body == thread::current().id()
-    }
-
-    /// Says a last word from the panic hook, when there will be no unwinding to [`Child::run`].
-    pub(crate) fn report(&self, tag: Tag, payload: &[u8]) {
-        let mut pipe = pipe::Raw(self.pipe);
-        let _ = Sender::new(&mut pipe).record(tag, payload);
     }
 }

@@ -69,6 +69,7 @@ mod body;
 mod call;
 mod child;
 mod codec;
+mod current;
 mod echo;
 mod frame;
 mod panic;

@@ -10,10 +10,11 @@ use std::panic::PanicHookInfo;
 use std::sync::{Once, OnceLock};
 use std::{env, panic, thread};
 
+use crate::codec;
+use crate::current::{self, Current};
 use crate::frame::Tag;
 use crate::sys::cell::Slot;
 use crate::sys::stack;
-use crate::{child, codec};
 
 /// What is known of a panic: the message, the place, and the raw stack if it was asked for.
 pub(crate) type PanicNote = (String, Option<String>, Vec<u64>);
@@ -31,7 +32,7 @@ pub(crate) fn install_hook() {
     }
     INSTALLED.call_once(|| {
         let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| match child::current() {
+        panic::set_hook(Box::new(move |info| match current::child() {
             Some(child) => note(child, info),
             None => before(info),
         }));
@@ -40,7 +41,7 @@ pub(crate) fn install_hook() {
 
 /// In the child. What ends the body is reported as its error, and so not printed here; a panic of
 /// another thread does not end the body, and is.
-fn note(child: &child::Current, info: &PanicHookInfo<'_>) {
+fn note(child: &Current, info: &PanicHookInfo<'_>) {
     let message = message(info.payload());
     let place = info.location().map(ToString::to_string);
     let aborts = cfg!(panic = "abort") || is_beyond_unwinding(&message);

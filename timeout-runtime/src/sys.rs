@@ -18,28 +18,7 @@ pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod stack;
-
-/// Whether this process has surely no thread but the current one.
-///
-/// # Safety
-///
-/// The one block below reads a `char` that glibc (2.32 and later) exports and keeps for the life
-/// of the process.
-#[expect(unsafe_code, reason = "see the heading")]
-pub(crate) fn is_single_threaded() -> bool {
-    use std::sync::OnceLock;
-
-    static FLAG: OnceLock<usize> = OnceLock::new();
-    let address = *FLAG.get_or_init(|| {
-        // SAFETY: the name is a C string; looking a symbol up runs no code of its object.
-        let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
-        symbol as usize
-    });
-    let flag = address as *const libc::c_char;
-    // SAFETY: either null or glibc's `char`, which only this thread can be changing: it is true
-    // only while there is no other.
-    !flag.is_null() && unsafe { flag.read_volatile() } != 0
-}
+pub(crate) mod threads;
 
 /// The loop that every call interrupted by a signal needs.
 pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {

@@ -5,7 +5,7 @@ use std::any::type_name;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::{Call, Pending};
+use crate::call::{Call, Pending, Report};
 use crate::error::Error;
 use crate::limit::{IntoLimit, Limit};
 use crate::start::StartMethod;
@@ -110,18 +110,17 @@ impl Timeout {
     }
 
     fn fork<T: Serialize, F: FnOnce() -> T>(&self, body: F, tie: Tie) -> Pending {
-        match fork::start(self, function_of::<F>(), tie) {
+        match self.start_child(function_of::<F>(), tie) {
             Side::Child(child) => child.run(body),
             Side::Caller(pending) => pending,
         }
     }
 
-    pub(crate) fn limit(&self) -> Limit {
-        self.limit
-    }
-
-    pub(crate) fn grace_limit(&self) -> Limit {
-        self.grace
+    /// The one way to a child. Returns in two processes.
+    pub(crate) fn start_child(&self, function: &'static str, tie: Tie) -> Side {
+        match self.start_method {
+            StartMethod::Fork => fork::start(Report::new(function, self.limit), self.grace, tie),
+        }
     }
 }
 

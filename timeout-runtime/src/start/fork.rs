@@ -4,17 +4,17 @@ use std::io;
 use std::time::Duration;
 
 use crate::call::{Pending, Report};
-use crate::child::{self, Child};
+use crate::child::Child;
+use crate::current;
 use crate::error::{Error, ErrorKind, StoppedBy};
 use crate::frame::{Receiver, Record, Tag};
-use crate::limit::Deadline;
+use crate::limit::{Deadline, Limit};
 use crate::panic;
 use crate::sys;
 use crate::sys::fork::Tie;
 use crate::sys::hang::Slate;
 use crate::sys::output::capture::{Capture, Question};
 use crate::sys::output::{Prepared, Streams};
-use crate::timeout::Timeout;
 use crate::watch::Watch;
 
 /// Where one is after the start: this function returns in two processes.
@@ -28,9 +28,8 @@ pub enum Side {
 }
 
 /// Starts a child, unless the limit says that there is no time for it.
-pub(crate) fn start(timeout: &Timeout, function: &'static str, tie: Tie) -> Side {
-    let report = Report::new(function, timeout.limit());
-    match try_start(timeout, &report, tie) {
+pub(crate) fn start(report: Report, grace: Limit, tie: Tie) -> Side {
+    match try_start(&report, grace, tie) {
         Ok(Started::Child(child)) => Side::Child(child),
         Ok(Started::Caller(receiver)) => Side::Caller(Pending::new(report, receiver)),
         Err(error) => Side::Caller(Pending::failed(error)),
@@ -42,10 +41,10 @@ enum Started {
     Caller(Receiver<Watch>),
 }
 
-fn try_start(timeout: &Timeout, report: &Report, tie: Tie) -> Result<Started, Error> {
+fn try_start(report: &Report, grace: Limit, tie: Tie) -> Result<Started, Error> {
     let invalid = |_| report.error(ErrorKind::InvalidLimit);
-    let limit = timeout.limit().duration().map_err(invalid)?;
-    let grace = timeout.grace_limit().duration().map_err(invalid)?;
+    let limit = report.limit().duration().map_err(invalid)?;
+    let grace = grace.duration().map_err(invalid)?;
     let deadline = Deadline::after(report.started(), limit);
     let too_late = || report.error(ErrorKind::TimedOut { stopped_by: StoppedBy::Nothing });
     let failed = |error| report.error(ErrorKind::Start(error));
@@ -111,7 +110,7 @@ fn fork(
     let question = Question::new();
     let slate = Slate::new();
     // A body that asks is told of the nearest deadline, be it that of a call around this one.
-    let visible = child::current().map_or(deadline, |around| deadline.min(around.deadline()));
+    let visible = current::child().map_or(deadline, |around| deadline.min(around.deadline()));
     Ok(match sys::fork::fork(tie)? {
         sys::fork::Side::Child => {
             drop(reader);
@@ -130,5 +129,5 @@ fn fork(
 fn settle_lazies() {
     panic::install_hook();
     panic::wants_stack();
-    sys::is_single_threaded();
+    sys::threads::is_alone();
 }

@@ -28,7 +28,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 use self::holder::Holder;
 use super::platform::{discard_c, flush_c};
-use super::{exit, is_single_threaded, signal};
+use super::{exit, signal, threads};
 use crate::frame::{Tag, header};
 use crate::limit::Deadline;
 
@@ -73,7 +73,7 @@ impl Prepared {
             return Ok(holder.map(|holder| Self { settled: false, holder: Some(holder) }));
         }
         flush_c();
-        let settled = is_single_threaded() && flush();
+        let settled = threads::is_alone() && flush();
         Ok(Some(Self { settled, holder: None }))
     }
 

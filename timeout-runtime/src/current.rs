@@ -1,0 +1,49 @@
+//! Which call this process is the child of.
+
+use std::process;
+use std::thread::{self, ThreadId};
+
+use crate::frame::{Sender, Tag};
+use crate::limit::Deadline;
+use crate::sys::cell::Published;
+use crate::sys::pipe;
+
+/// What this process is, when it is a child.
+#[derive(Debug)]
+pub(crate) struct Current {
+    process: u32,
+    body: ThreadId,
+    deadline: Deadline,
+    pipe: i32,
+}
+
+static CURRENT: Published<Current> = Published::new();
+
+/// Right after the fork, by the thread that will run the body.
+pub(crate) fn become_child(deadline: Deadline, pipe: i32) {
+    let (process, body) = (process::id(), thread::current().id());
+    CURRENT.publish(Current { process, body, deadline, pipe });
+}
+
+/// Of the process this is, if it is a child and not one that a body forked by itself.
+pub(crate) fn child() -> Option<&'static Current> {
+    CURRENT.get().filter(|current| current.process == process::id())
+}
+
+impl Current {
+    /// The nearest deadline of this call and those it is nested in.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Whether this is the thread whose panic ends the body.
+    pub(crate) fn is_body_thread(&self) -> bool {
+        self.body == thread::current().id()
+    }
+
+    /// Says a last word from the panic hook, when there will be no unwinding out of the body.
+    pub(crate) fn report(&self, tag: Tag, payload: &[u8]) {
+        let mut pipe = pipe::Raw(self.pipe);
+        let _ = Sender::new(&mut pipe).record(tag, payload);
+    }
+}
