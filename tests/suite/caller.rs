@@ -17,7 +17,7 @@ use crate::support::{LONG, Traces, eventually, isolated, rerun, spin, text};
 fn mixed_ends() {
     assert_eq!(Timeout::new(LONG).run(|| "value".to_owned()).unwrap(), "value");
     assert!(Timeout::new(0.02).run(|| -> u8 { spin() }).unwrap_err().is_timeout());
-    let killed = Timeout::new(0.02).grace(0).run(|| -> u8 { spin() }).unwrap_err();
+    let killed = Timeout::new(0.5).grace(0).run(|| -> u8 { spin() }).unwrap_err();
     assert!(matches!(killed.kind(), ErrorKind::TimedOut { stopped_by: StoppedBy::Sigkill }));
     let panicked = Timeout::new(LONG).run(|| -> u8 { panic!("over") }).unwrap_err();
     assert!(matches!(panicked.kind(), ErrorKind::Panicked { .. }), "{panicked}");

@@ -129,7 +129,7 @@ fn to_fail() -> bool {
 }
 
 #[test]
-#[timeout(if to_fail() { 0.05 } else { 60.0 })]
+#[timeout(if to_fail() { 2 } else { 60 })]
 fn fails_by_timeout() {
     if to_fail() {
         hangs_here()
@@ -162,10 +162,7 @@ fn a_failing_test_says_readably_why() {
         text(&output.stdout) + &text(&output.stderr)
     };
     let timed_out = said("fails_by_timeout");
-    assert!(
-        timed_out.contains("fails_by_timeout timed out after 50 ms (stopped by"),
-        "{timed_out}"
-    );
+    assert!(timed_out.contains("fails_by_timeout timed out after 2 s (stopped by"), "{timed_out}");
     assert!(timed_out.contains("harness::hangs_here"), "{timed_out}");
     assert!(timed_out.contains("harness.rs:"), "{timed_out}");
     let panicked = said("fails_by_panic");

@@ -33,7 +33,7 @@ pub fn remaining() -> Option<Duration> {
 /// ```
 /// use timeout_runtime::{Timeout, stopping};
 ///
-/// let counted = Timeout::new(0.1).run(|| {
+/// let counted = Timeout::new(1).run(|| {
 ///     let mut count = 0u64;
 ///     while !stopping() {
 ///         count += 1;

@@ -7,7 +7,7 @@
 //! ```
 //! use timeout_runtime::{ErrorKind, timeout};
 //!
-//! #[timeout(0.2)]
+//! #[timeout(2)]
 //! fn collatz(mut n: u64) -> u64 {
 //!     let mut steps = 0;
 //!     while n != 1 {
@@ -21,7 +21,7 @@
 //! // Zero never gets to one.
 //! let error = collatz(0).unwrap_err();
 //! assert!(matches!(error.kind(), ErrorKind::TimedOut { .. }));
-//! assert!(error.to_string().starts_with("collatz timed out after 0.2 s (stopped by SIGTERM"));
+//! assert!(error.to_string().starts_with("collatz timed out after 2 s (stopped by SIGTERM"));
 //! ```
 //!
 //! Without the attribute: [`Timeout::run`] for a closure, [`Timeout::start`] for a [`Call`] that
