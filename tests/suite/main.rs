@@ -9,6 +9,8 @@ mod calls;
 mod captured;
 mod deadline;
 mod death;
+#[cfg(not(timeout_portable))]
+mod descendants;
 mod ending;
 mod examples;
 mod harness;

@@ -22,7 +22,6 @@ use crate::call::{Pending, Source};
 use crate::child::{Child, Sink};
 use crate::codec;
 use crate::error::{CodecError, Error};
-use crate::sys::fork::Tie;
 
 pub use self::carry::{
     Arrives, CarriedBy, Carry, CarryByNothing, CarryBySerde, CarryRoute, Departs,
@@ -86,7 +85,7 @@ impl<T> Route for T {}
 /// Starts the child of a decorated function. Returns in two processes.
 #[must_use]
 pub fn fork(timeout: Timeout, function: &'static str) -> Side {
-    timeout.start_child(function, Tie::ToThread)
+    timeout.start_child(function)
 }
 
 impl Child {

@@ -84,26 +84,29 @@ impl Child {
             // The body forked, and this is its child: the result is not this one's to send.
             sys::exit::now(0);
         }
-        match outcome {
+        let code = match outcome {
             Ok(Ok(())) => {
                 if let Err(error) = sink.0.complete() {
                     let error = CodecError::new(type_name, error);
                     self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
                 }
-                sys::exit::now(0)
+                0
             }
             Ok(Err(error)) => {
                 self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
-                sys::exit::now(0)
+                0
             }
             Err(payload) => {
                 let note = panic::describe(&*payload);
                 // Its destructor may panic once more.
                 mem::forget(payload);
                 self.say(Tag::Panicked, &codec::to_bytes(&note));
-                sys::exit::now(101)
+                101
             }
-        }
+        };
+        // What the body has started ends with it.
+        sys::platform::end_own();
+        sys::exit::now(code)
     }
 
     /// Says a last word, over a new descriptor if the body took the old one away.

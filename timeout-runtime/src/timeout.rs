@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::limit::{IntoLimit, Limit};
 use crate::start::StartMethod;
 use crate::start::fork::{self, Side};
-use crate::sys::fork::Tie;
 
 /// How to run a body: under which limit, with which grace. Cheap to make and to copy; the same one
 /// serves any number of calls, each with its own deadline.
@@ -75,7 +74,7 @@ impl Timeout {
         T: Serialize + DeserializeOwned,
         F: FnOnce() -> T,
     {
-        self.fork(body, Tie::ToThread).join()
+        self.fork(body).join()
     }
 
     /// As [`run`](Self::run), with `value` when time runs out.
@@ -106,20 +105,20 @@ impl Timeout {
         T: Serialize + DeserializeOwned,
         F: FnOnce() -> T,
     {
-        Call::new(self.fork(body, Tie::None))
+        Call::new(self.fork(body))
     }
 
-    fn fork<T: Serialize, F: FnOnce() -> T>(&self, body: F, tie: Tie) -> Pending {
-        match self.start_child(function_of::<F>(), tie) {
+    fn fork<T: Serialize, F: FnOnce() -> T>(&self, body: F) -> Pending {
+        match self.start_child(function_of::<F>()) {
             Side::Child(child) => child.run(body),
             Side::Caller(pending) => pending,
         }
     }
 
     /// The one way to a child. Returns in two processes.
-    pub(crate) fn start_child(&self, function: &'static str, tie: Tie) -> Side {
+    pub(crate) fn start_child(&self, function: &'static str) -> Side {
         match self.start_method {
-            StartMethod::Fork => fork::start(Report::new(function, self.limit), self.grace, tie),
+            StartMethod::Fork => fork::start(Report::new(function, self.limit), self.grace),
         }
     }
 }

@@ -4,14 +4,12 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-
 use crate::echo::Echo;
 use crate::error::{ErrorKind, StoppedBy, Usage};
 use crate::limit::Deadline;
 use crate::sys::hang::Slate;
 use crate::sys::pipe;
-use crate::sys::process::{Process, Status};
+use crate::sys::process::{Held, Process, Status};
 
 /// Watches one child from its start to its end. As a [`Read`] it gives the bytes that arrive, and
 /// the end of file once the child has ended; meanwhile it keeps the deadline.
@@ -40,6 +38,9 @@ pub(crate) struct Watch {
 /// More than any pipe holds.
 const MOST_DRAINED: usize = 16 << 20;
 
+/// So long a child may take to end after SIGKILL; gigabytes of memory take a tenth of a second.
+const TO_DIE: Duration = Duration::from_secs(5);
+
 /// How far the escalation has gone.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
@@ -50,9 +51,11 @@ enum Stage {
     Terminating {
         until: Deadline,
         why: Why,
+        held: Held,
     },
     /// SIGKILL was sent.
     Killed {
+        until: Deadline,
         why: Why,
     },
 }
@@ -132,23 +135,23 @@ impl Watch {
 
     /// Waits for the end, reaps, and says how it was.
     pub(crate) fn finish(&mut self) -> Ended {
-        while !self.ended {
+        while !self.ended && !self.is_stuck() {
             self.wait(false);
         }
         self.reaped = true;
-        let (status, usage) = self.process.reap();
+        let (status, usage) =
+            if self.ended { self.process.reap() } else { self.process.reap_later() };
         // Whoever could print is gone now, but for what has left the group.
         self.echo.take().into_iter().for_each(Echo::finish);
         let (kind, stopped) = match self.stage {
             Stage::Terminating { why: Why::Deadline, .. } => {
                 (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm }, true)
             }
-            Stage::Killed { why: Why::Deadline } => {
+            Stage::Killed { why: Why::Deadline, .. } => {
                 (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigkill }, true)
             }
-            Stage::Terminating { why: Why::Cancel, .. } | Stage::Killed { why: Why::Cancel } => {
-                (ErrorKind::Cancelled, true)
-            }
+            Stage::Terminating { why: Why::Cancel, .. }
+            | Stage::Killed { why: Why::Cancel, .. } => (ErrorKind::Cancelled, true),
             _ => (own_end(status), false),
         };
         Ended { kind, stopped, stack: std::mem::take(&mut self.stack), usage }
@@ -157,8 +160,10 @@ impl Watch {
     /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next step of escalation.
     fn wait(&mut self, for_bytes: bool) {
         let until = match self.stage {
-            Stage::Running { until } | Stage::Terminating { until, .. } => until,
-            Stage::Killed { .. } => Deadline::NEVER,
+            Stage::Terminating { until, held: Held::UntilAlone, .. } => until.min(soon()),
+            Stage::Running { until }
+            | Stage::Terminating { until, .. }
+            | Stage::Killed { until, .. } => until,
         };
         let pipe = (for_bytes && !self.closed).then(|| self.pipe.as_fd());
         let printed = self.echo.as_ref().map(Echo::as_fd);
@@ -178,11 +183,21 @@ impl Watch {
             Stage::Running { until } if !self.ended && until.has_passed() => {
                 self.stop(Why::Deadline);
             }
-            Stage::Terminating { until, why } if !self.ended && until.has_passed() => {
+            Stage::Terminating { until, why, .. } if !self.ended && until.has_passed() => {
                 self.send_sigkill(why);
+            }
+            Stage::Terminating { until, why, held: Held::UntilAlone } if !self.ended => {
+                let held = self.process.release_if_alone();
+                self.stage = Stage::Terminating { until, why, held };
             }
             _ => {}
         }
+    }
+
+    /// Not even SIGKILL ends it: the kernel has business with it, such as a file system that does
+    /// not answer.
+    fn is_stuck(&self) -> bool {
+        matches!(self.stage, Stage::Killed { until, .. } if until.has_passed())
     }
 
     fn stop(&mut self, why: Why) {
@@ -203,16 +218,19 @@ impl Watch {
 
     fn send_sigterm(&mut self, why: Why) {
         let until = Deadline::after(Instant::now(), self.grace);
-        self.stage = Stage::Terminating { until, why };
-        self.process.signal_group(Signal::SIGTERM);
-        // A stopped process takes no signal but SIGKILL before it goes on.
-        self.process.signal_group(Signal::SIGCONT);
+        let held = self.process.terminate();
+        self.stage = Stage::Terminating { until, why, held };
     }
 
     fn send_sigkill(&mut self, why: Why) {
-        self.stage = Stage::Killed { why };
-        self.process.signal_group(Signal::SIGKILL);
+        self.process.kill();
+        self.stage = Stage::Killed { until: Deadline::after(Instant::now(), Some(TO_DIE)), why };
     }
+}
+
+/// When to look again whether descendants have ended, of which nothing tells.
+fn soon() -> Deadline {
+    Deadline::after(Instant::now(), Some(Duration::from_millis(2)))
 }
 
 fn own_end(status: Option<Status>) -> ErrorKind {

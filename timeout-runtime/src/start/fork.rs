@@ -11,7 +11,6 @@ use crate::frame::{Receiver, Record, Tag};
 use crate::limit::{Deadline, Limit};
 use crate::panic;
 use crate::sys;
-use crate::sys::fork::Tie;
 use crate::sys::hang::Slate;
 use crate::sys::output::capture::{Capture, Question};
 use crate::sys::output::{Prepared, Streams};
@@ -28,8 +27,8 @@ pub enum Side {
 }
 
 /// Starts a child, unless the limit says that there is no time for it.
-pub(crate) fn start(report: Report, grace: Limit, tie: Tie) -> Side {
-    match try_start(&report, grace, tie) {
+pub(crate) fn start(report: Report, grace: Limit) -> Side {
+    match try_start(&report, grace) {
         Ok(Started::Child(child)) => Side::Child(child),
         Ok(Started::Caller(receiver)) => Side::Caller(Pending::new(report, receiver)),
         Err(error) => Side::Caller(Pending::failed(error)),
@@ -41,7 +40,7 @@ enum Started {
     Caller(Receiver<Watch>),
 }
 
-fn try_start(report: &Report, grace: Limit, tie: Tie) -> Result<Started, Error> {
+fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
     let invalid = |_| report.error(ErrorKind::InvalidLimit);
     let limit = report.limit().duration().map_err(invalid)?;
     let grace = grace.duration().map_err(invalid)?;
@@ -56,7 +55,7 @@ fn try_start(report: &Report, grace: Limit, tie: Tie) -> Result<Started, Error> 
     loop {
         let output = Prepared::new(contended, deadline).map_err(failed)?.ok_or_else(too_late)?;
         let is_settled = !output.is_reported();
-        let (watch, question) = match fork(deadline, grace, tie, output).map_err(failed)? {
+        let (watch, question) = match fork(deadline, grace, output).map_err(failed)? {
             Forked::Child(child) => return Ok(Started::Child(child)),
             Forked::Caller(watch, question) => (watch, question),
         };
@@ -100,18 +99,13 @@ enum Forked {
     Caller(Watch, Option<Question>),
 }
 
-fn fork(
-    deadline: Deadline,
-    grace: Option<Duration>,
-    tie: Tie,
-    output: Prepared,
-) -> io::Result<Forked> {
+fn fork(deadline: Deadline, grace: Option<Duration>, output: Prepared) -> io::Result<Forked> {
     let (reader, writer) = sys::pipe::pipe()?;
     let question = Question::new();
     let slate = Slate::new();
     // A body that asks is told of the nearest deadline, be it that of a call around this one.
     let visible = current::child().map_or(deadline, |around| deadline.min(around.deadline()));
-    Ok(match sys::fork::fork(tie)? {
+    Ok(match sys::fork::fork()? {
         sys::fork::Side::Child => {
             drop(reader);
             if let Some(slate) = slate {

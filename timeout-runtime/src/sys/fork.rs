@@ -14,22 +14,13 @@ use std::time::Duration;
 
 use nix::unistd::{ForkResult, Pid, getpgrp, getpid, getppid};
 
-use super::platform::{Process, die_with_caller};
+use super::platform::{Process, tie_to};
 use super::{exit, signal};
 
 /// Which side one is on after a fork.
 pub(crate) enum Side {
     Child,
     Caller(Process),
-}
-
-/// What ends the child when the caller ends first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tie {
-    /// The thread that forks: it waits for the child, and so outlives it unless it is killed.
-    ToThread,
-    /// Nothing: a `Call` may outlive the thread that started it.
-    None,
 }
 
 /// Forks. The child has default signals, leads its own process group, and has not run anything
@@ -39,7 +30,7 @@ pub(crate) enum Tie {
 /// process and not its number. The handle itself is taken while the child is certainly there,
 /// because the child waits at [`gate`] until the caller has taken it. So no step of a call can hit
 /// a stranger, even if other code reaps the child with `waitpid(-1)`.
-pub(crate) fn fork(tie: Tie) -> io::Result<Side> {
+pub(crate) fn fork() -> io::Result<Side> {
     let caller = getpid();
     // Held back on both sides: the child must not run the caller's handlers, and a SIGCHLD handler
     // of the caller must not reap before the handle is there.
@@ -49,9 +40,7 @@ pub(crate) fn fork(tie: Tie) -> io::Result<Side> {
         ForkResult::Child => {
             // Not restored here: the child's mask is reset, not inherited.
             std::mem::forget(held_back);
-            if tie == Tie::ToThread {
-                die_with_caller();
-            }
+            tie_to(caller);
             gate(caller);
             signal::reset_in_child();
             Ok(Side::Child)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub(crate) use super::platform::Process;
 use crate::error::Usage;
+use crate::limit::Deadline;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,14 @@ impl Status {
     }
 }
 
+/// Whether a child that was told to end is kept from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    No,
+    /// Its descendants go first.
+    UntilAlone,
+}
+
 /// What a wait saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
@@ -40,6 +49,16 @@ pub(super) fn wait_until(mut is_empty: impl FnMut() -> bool) {
         std::thread::sleep(step);
         step = step * 3 / 2;
     }
+}
+
+/// Leaves a child that does not end to a thread that reaps it when it does.
+pub(super) fn reap_later(mut process: Process) {
+    let reaper = std::thread::Builder::new().name("timeout-reaper".to_owned());
+    // Without a thread it stays a zombie when it ends: it is still the caller's own child.
+    let _ = reaper.spawn(move || {
+        while !process.wait([None; 2], Deadline::NEVER).ended {}
+        process.reap();
+    });
 }
 
 pub(super) fn usage(usage: &libc::rusage) -> Usage {

@@ -57,6 +57,7 @@ pub(crate) fn reset_in_child() {
             unsafe { libc::sigaction(signal, &raw const before, std::ptr::null_mut()) };
         }
     }
+    super::platform::end_with_caller();
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 

@@ -1,8 +1,8 @@
-//! `exit(3)` in a child.
+//! The end of a child, by `exit(3)` or by its own.
 //!
 //! # Safety
 //!
-//! Called in a child, by the thread that the fork left.
+//! Called in a child: at its start by the thread that the fork left, and at its end.
 #![expect(unsafe_code, reason = "see the heading")]
 
 /// From now on `exit(3)` runs the handlers that this process registered itself, then ends it:
@@ -18,6 +18,10 @@ pub(crate) fn end_before_inherited_handlers() {
     }
     extern "C" fn end(code: libc::c_int, _: *mut libc::c_void) {
         super::stdio::flush_c();
+        // It may be a process that the body forked, whose affairs are its own.
+        if crate::current::child().is_some() {
+            super::end_own();
+        }
         crate::sys::exit::now(code);
     }
     // SAFETY: the handler lives as long as the program; handlers run in the reverse order of
@@ -28,3 +32,12 @@ pub(crate) fn end_before_inherited_handlers() {
 /// musl has no `on_exit`: there the inherited handlers run in the child too.
 #[cfg(not(target_env = "gnu"))]
 pub(crate) fn end_before_inherited_handlers() {}
+
+/// Closes whatever the body left open, but for the standard streams.
+pub(super) fn close_all() {
+    let (first, last, flags): (libc::c_uint, libc::c_uint, libc::c_uint) =
+        (3, libc::c_uint::MAX, 0);
+    // SAFETY: three integers. The process is about to end, and uses none of them any more. Not
+    // there before Linux 5.9: then they stay open.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
+}

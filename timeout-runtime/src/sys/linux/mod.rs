@@ -1,13 +1,16 @@
 //! What Linux has of its own.
 
 mod exit;
+mod proc;
 mod process;
 mod stdio;
 mod tie;
+mod tree;
 mod volume;
 
 pub(crate) use self::exit::end_before_inherited_handlers;
 pub(crate) use self::process::Process;
 pub(crate) use self::stdio::{discard_c, flush_c};
-pub(crate) use self::tie::die_with_caller;
+pub(crate) use self::tie::{end_with_caller, tie_to};
+pub(crate) use self::tree::end_own;
 pub(crate) use self::volume::grow_pipe;

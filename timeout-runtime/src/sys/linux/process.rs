@@ -16,11 +16,14 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
+use super::proc;
+use super::tree::{self, Tree};
 use crate::error::Usage;
 use crate::limit::Deadline;
-use crate::sys::process::{self, Ready, Status};
+use crate::sys::process::{self, Held, Ready, Status};
 use crate::sys::retry;
 
 /// To all of the group whose id is the pidfd's process (Linux 6.9).
@@ -30,6 +33,8 @@ const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
 pub(crate) struct Process {
     pid: Pid,
     pidfd: OwnedFd,
+    /// The descendants that are dead, and will have lost their parent when the child ends.
+    orphans: Vec<i32>,
 }
 
 impl Process {
@@ -38,7 +43,7 @@ impl Process {
         let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
         let fd = i32::try_from(fd).map_err(io::Error::other)?;
         // SAFETY: the kernel just gave it to us.
-        Ok(Self { pid, pidfd: unsafe { OwnedFd::from_raw_fd(fd) } })
+        Ok(Self { pid, pidfd: unsafe { OwnedFd::from_raw_fd(fd) }, orphans: Vec::new() })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -72,8 +77,43 @@ impl Process {
         let _ = self.send(signal as i32, 0);
     }
 
+    /// Sends SIGTERM to the child and all its descendants. A child that ends at that is held until
+    /// they are gone, for without it they could not be found any more.
+    pub(crate) fn terminate(&mut self) -> Held {
+        self.signal(Signal::SIGSTOP);
+        let mut tree = Tree::below(self.pid);
+        tree.freeze();
+        self.signal_group(Signal::SIGTERM);
+        tree.terminate_beyond(self.pid);
+        // A stopped process takes no signal but SIGKILL before it goes on.
+        tree.thaw();
+        if !tree.is_empty() && !proc::handles(self.pid.as_raw(), Signal::SIGTERM) {
+            return Held::UntilAlone;
+        }
+        self.signal_group(Signal::SIGCONT);
+        Held::No
+    }
+
+    /// Lets a held child go to its end if its descendants have gone to theirs.
+    pub(crate) fn release_if_alone(&mut self) -> Held {
+        if !tree::is_dead_below(self.pid) {
+            return Held::UntilAlone;
+        }
+        self.orphans = proc::children(self.pid.as_raw());
+        self.signal_group(Signal::SIGCONT);
+        Held::No
+    }
+
+    /// Sends SIGKILL to all the descendants of the child, and to the child when they are dead.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::SIGSTOP);
+        Tree::below(self.pid).end();
+        self.orphans = proc::children(self.pid.as_raw());
+        self.signal_group(Signal::SIGKILL);
+    }
+
     /// Sends a signal to the child's whole group; nobody left in it is no error.
-    pub(crate) fn signal_group(&self, signal: Signal) {
+    fn signal_group(&self, signal: Signal) {
         let _ = self.send_to_group(signal as i32);
     }
 
@@ -109,10 +149,28 @@ impl Process {
         self.signal_group(Signal::SIGKILL);
         let reaped = self.wait_status();
         process::wait_until(|| self.group_is_dead());
+        self.reap_orphans();
         match reaped {
             Ok((status, usage)) => (Some(status), Some(usage)),
             // Someone else was first: `waitpid(-1)` in a loop, or SIGCHLD ignored.
             Err(_) => (self.status_after_reaping(), None),
+        }
+    }
+
+    /// For a child that SIGKILL does not end: returns at once, with nothing known.
+    pub(crate) fn reap_later(&mut self) -> (Option<Status>, Option<Usage>) {
+        if let Ok(pidfd) = self.pidfd.try_clone() {
+            let orphans = std::mem::take(&mut self.orphans);
+            process::reap_later(Self { pid: self.pid, pidfd, orphans });
+        }
+        (None, None)
+    }
+
+    /// Where this process is the one that orphans go to (the first of a container, or a subreaper),
+    /// what the child left dead is to be reaped here; elsewhere this fails, and harms nobody.
+    fn reap_orphans(&mut self) {
+        for pid in self.orphans.drain(..) {
+            let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL));
         }
     }
 

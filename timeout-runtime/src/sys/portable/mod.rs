@@ -5,7 +5,12 @@ mod process;
 pub(crate) use self::process::Process;
 
 /// Nothing portable ties a child to its caller.
-pub(crate) fn die_with_caller() {}
+pub(crate) fn tie_to(_: nix::unistd::Pid) {}
+
+pub(crate) fn end_with_caller() {}
+
+/// Nothing portable finds what has left the group; the group is ended by the caller.
+pub(crate) fn end_own() {}
 
 pub(crate) fn grow_pipe(_: impl std::os::fd::AsFd) {}
 

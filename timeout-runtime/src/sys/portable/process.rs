@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 
 use crate::error::Usage;
 use crate::limit::Deadline;
-use crate::sys::process::{self, Ready, Status};
+use crate::sys::process::{self, Held, Ready, Status};
 use crate::sys::retry;
 
 #[derive(Debug)]
@@ -59,7 +59,23 @@ impl Process {
         let _ = kill(self.pid, signal);
     }
 
-    pub(crate) fn signal_group(&self, signal: Signal) {
+    /// To the group: nothing portable finds who has left it.
+    pub(crate) fn terminate(&mut self) -> Held {
+        self.signal_group(Signal::SIGTERM);
+        // A stopped process takes no signal but SIGKILL before it goes on.
+        self.signal_group(Signal::SIGCONT);
+        Held::No
+    }
+
+    pub(crate) fn release_if_alone(&mut self) -> Held {
+        Held::No
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.signal_group(Signal::SIGKILL);
+    }
+
+    fn signal_group(&self, signal: Signal) {
         let _ = killpg(self.pid, signal);
     }
 
@@ -68,6 +84,12 @@ impl Process {
             std::thread::sleep(Duration::from_millis(1));
         }
         self.end.take().unwrap_or_default()
+    }
+
+    /// For a child that SIGKILL does not end: returns at once, with nothing known.
+    pub(crate) fn reap_later(&mut self) -> (Option<Status>, Option<Usage>) {
+        process::reap_later(Self { pid: self.pid, end: None });
+        (None, None)
     }
 
     /// Looks, first without reaping, so that the group is ended while the child pins its number.

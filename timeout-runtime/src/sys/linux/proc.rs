@@ -1,0 +1,182 @@
+//! What `/proc` says of a process: its threads, its children, its state (`proc(5)`).
+//!
+//! But where it says so, nothing here allocates or takes a lock, for it is also read in a signal
+//! handler.
+//!
+//! # Safety
+//!
+//! One system call that nothing wraps without allocating, with a buffer that lives through it.
+#![expect(unsafe_code, reason = "see the heading")]
+
+use std::ffi::CStr;
+use std::fmt;
+use std::fs;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+
+use crate::sys::retry;
+
+/// What a process is doing, as far as it matters to those who want it to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Running,
+    /// It executes nothing until it is continued.
+    Stopped,
+    /// It has ended, and waits to be reaped; or there is no such process.
+    Dead,
+}
+
+/// The state of a process whose threads are as many.
+pub(super) fn state(process: i32, threads: usize) -> State {
+    let mut stat = [0; 512];
+    let Ok(file) = open_at(format_args!("/proc/{process}/stat\0")) else { return State::Dead };
+    let length = retry(|| nix::unistd::read(&file, &mut stat)).unwrap_or_default();
+    match letter(&stat[..length]) {
+        Some(b'T' | b't') => State::Stopped,
+        // With others beside it, only its first thread has ended.
+        Some(b'Z' | b'X') if threads < 2 => State::Dead,
+        Some(_) => State::Running,
+        None => State::Dead,
+    }
+}
+
+/// Out of a line of `/proc/PID/stat`: number, name in parentheses, which may hold anything, state.
+fn letter(stat: &[u8]) -> Option<u8> {
+    let end = stat.windows(2).rposition(|pair| pair == b") ")?;
+    stat.get(end + 2).copied()
+}
+
+/// Each child of each thread of a process; returns how many threads it has.
+///
+/// A child is listed by the thread that forked it, or that adopted it. While the process and its
+/// parent-to-be are stopped, none is missed: nobody is taken from the list, and who comes later
+/// comes last.
+pub(super) fn each_child(process: i32, mut child: impl FnMut(i32)) -> usize {
+    let mut threads = 0;
+    each_thread(process, |thread| {
+        threads += 1;
+        let path = format_args!("/proc/{process}/task/{thread}/children\0");
+        // Without the file (a kernel without CONFIG_PROC_CHILDREN) there is nobody to be found.
+        if let Ok(file) = open_at(path) {
+            each_number(&file, &mut child);
+        }
+    });
+    threads
+}
+
+/// The children, for those who may allocate.
+pub(super) fn children(process: i32) -> Vec<i32> {
+    let mut children = Vec::new();
+    each_child(process, |child| children.push(child));
+    children
+}
+
+/// Whether a process handles or ignores a signal, which then does not end it.
+pub(super) fn handles(process: i32, signal: Signal) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) else { return false };
+    let signals = |name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.map_or(0, |signals| u64::from_str_radix(signals.trim(), 16).unwrap_or_default())
+    };
+    (signals("SigIgn:") | signals("SigCgt:")) & (1 << (signal as i32 - 1)) != 0
+}
+
+fn each_thread(process: i32, mut thread: impl FnMut(i32)) {
+    /// Whole `struct linux_dirent64`s, each of which begins at a multiple of eight.
+    #[repr(align(8))]
+    struct Entries([u8; 1024]);
+    /// Before the name: inode, offset, length of the entry, kind.
+    const NAME: usize = 19;
+
+    let Ok(folder) = open_at(format_args!("/proc/{process}/task\0")) else { return };
+    let mut entries = Entries([0; 1024]);
+    loop {
+        // SAFETY: the buffer is as long as is said.
+        let read = Errno::result(unsafe {
+            libc::syscall(
+                libc::SYS_getdents64,
+                folder.as_raw_fd(),
+                entries.0.as_mut_ptr(),
+                entries.0.len(),
+            )
+        });
+        let mut rest = match read.map(usize::try_from) {
+            Ok(Ok(length @ 1..)) => &entries.0[..length],
+            _ => return,
+        };
+        while let Some(&[low, high]) = rest.get(16..18) {
+            let length = usize::from(u16::from_ne_bytes([low, high]));
+            let Some((entry, others)) = rest.split_at_checked(length) else { return };
+            // Not `.` and `..`.
+            if let Some(number) = entry.get(NAME..).and_then(leading_number) {
+                thread(number);
+            }
+            rest = others;
+        }
+    }
+}
+
+fn leading_number(bytes: &[u8]) -> Option<i32> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(None, |number, digit| Some(with_digit(number.unwrap_or(0), *digit)))
+}
+
+fn with_digit(number: i32, digit: u8) -> i32 {
+    number.wrapping_mul(10).wrapping_add(i32::from(digit - b'0'))
+}
+
+/// The numbers in a file, each followed by a space.
+fn each_number(file: &OwnedFd, mut each: impl FnMut(i32)) {
+    let mut bytes = [0; 512];
+    let mut number = 0;
+    while let Ok(length @ 1..) = retry(|| nix::unistd::read(file, &mut bytes)) {
+        for byte in &bytes[..length] {
+            match byte {
+                b'0'..=b'9' => number = with_digit(number, *byte),
+                _ => each(std::mem::take(&mut number)),
+            }
+        }
+    }
+}
+
+/// The path ends with a NUL.
+fn open_at(path: fmt::Arguments<'_>) -> nix::Result<OwnedFd> {
+    let mut bytes = [0; 64];
+    (&mut bytes[..]).write_fmt(path).map_err(|_| Errno::ENAMETOOLONG)?;
+    let path = CStr::from_bytes_until_nul(&bytes).map_err(|_| Errno::ENAMETOOLONG)?;
+    retry(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn the_state_comes_after_the_last_parenthesis() {
+        assert_eq!(letter(b"7 (a) Z) S 1 42"), Some(b'S'));
+        assert_eq!(letter(b"7 (sh"), None);
+    }
+
+    #[test]
+    fn a_child_and_its_states_are_seen() {
+        let mut sleep = Command::new("sleep").arg("600").spawn().unwrap();
+        let pid = i32::try_from(sleep.id()).unwrap();
+        let own = i32::try_from(std::process::id()).unwrap();
+        let mut children = Vec::new();
+        let threads = each_child(own, |child| children.push(child));
+        assert!(children.contains(&pid), "{children:?}");
+        // This test's and the harness's.
+        assert!(threads >= 2);
+        assert_eq!(state(pid, 1), State::Running);
+        sleep.kill().unwrap();
+        sleep.wait().unwrap();
+        assert_eq!(state(pid, 1), State::Dead);
+    }
+}
