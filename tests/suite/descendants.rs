@@ -1,89 +1,13 @@
 //! What a body starts ends with the call, wherever it has moved to, however the call ends.
 
-use std::fs::{self, File};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{self, Stdio};
 use std::time::Duration;
-use std::{env, process, thread};
+use std::{fs, thread};
 
 use timeout_runtime::{Error, ErrorKind, Timeout, error::StoppedBy, stopping};
 
-use crate::support::{LONG, Traces, eventually, is_running, isolated, spin};
-
-/// A file to which the members of a family write their process ids.
-struct Register(PathBuf);
-
-impl Register {
-    fn new(test: &str) -> Self {
-        let name = format!("timeout-test-{}-{}", process::id(), test.replace(' ', "-"));
-        let path = env::temp_dir().join(name);
-        File::create(&path).unwrap();
-        Self(path)
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        let text = fs::read_to_string(&self.0).unwrap();
-        // A line that is being written has no end yet.
-        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        lines.map(|line| line.trim().parse().unwrap()).collect()
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    #[track_caller]
-    fn assert_all_dead(&self, members: usize) {
-        let pids = self.pids();
-        assert!(pids.len() >= members, "{pids:?}");
-        let living: Vec<_> = pids.into_iter().filter(|pid| is_running(*pid)).collect();
-        assert!(living.is_empty(), "{living:?}");
-    }
-}
-
-impl Drop for Register {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// A shell that runs `script`, in which `$0` is the register and `member` registers the shell.
-fn sh(register: &Register, script: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("member() {{ echo $$ >> \"$0\"; }}; {script}")]);
-    command.arg(register.path()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-const SLEEP: &str = "member; exec sleep 600";
-
-/// How many register.
-const FAMILY: usize = 8;
-
-/// Children in all the ways to get away, each in the register when this returns.
-fn found_a_family(register: &Register) {
-    // A plain one; one that ignores SIGTERM; one in another group; one in another session.
-    drop(sh(register, SLEEP).spawn().unwrap());
-    drop(sh(register, "trap '' TERM; member; exec sleep 600").spawn().unwrap());
-    drop(sh(register, SLEEP).process_group(0).spawn().unwrap());
-    drop(setsid(register, SLEEP).spawn().unwrap());
-    // A daemon: its parent, and that one's, are gone.
-    let daemon = "(setsid sh -c 'echo $$ >> \"$0\"; trap \"\" TERM HUP; sleep 600' \"$0\" &)";
-    assert!(sh(register, daemon).status().unwrap().success());
-    // Four generations, of which three register here.
-    let deep =
-        "member; sh -c 'echo $$ >> \"$0\"; sh -c \"echo \\$\\$ >> $0; sleep 600; :\"; :' \"$0\"; :";
-    drop(sh(register, deep).spawn().unwrap());
-    eventually("a family", || register.pids().len() >= FAMILY);
-}
-
-fn setsid(register: &Register, script: &str) -> Command {
-    let mut command = sh(register, script);
-    // SAFETY: a system call between fork and exec.
-    unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into)) };
-    command
-}
+use crate::family::{FAMILY, Register, SLEEP, found_a_family, setsid, sh};
+use crate::support::{LONG, Traces, eventually, isolated, spin};
 
 /// Runs a body that founds a family and then ends as `end` says.
 fn call(test: &str, timeout: Timeout, end: impl FnOnce() -> u8) -> (Result<u8, Error>, Register) {

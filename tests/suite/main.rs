@@ -13,7 +13,11 @@ mod death;
 mod descendants;
 mod ending;
 mod examples;
+#[cfg(not(timeout_portable))]
+mod family;
 mod harness;
+#[cfg(not(timeout_portable))]
+mod killed;
 mod limits;
 mod many;
 mod output;

@@ -1,0 +1,149 @@
+//! A caller that ends in the middle of a call takes the child along, and all that it has started.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{self, Child, Command, Stdio};
+use std::{env, ptr, thread};
+
+use timeout_runtime::{ErrorKind, Timeout};
+
+use crate::family::{FAMILY, Register, found_a_family, sh};
+use crate::support::{LONG, eventually, is_running, spin};
+
+const SCENARIO: &str = "TIMEOUT_TEST_CALLER";
+const REGISTER: &str = "TIMEOUT_TEST_REGISTER";
+
+/// The caller, in a process of its own. By itself it does nothing.
+#[test]
+fn a_caller_that_is_to_end() {
+    let Ok(scenario) = env::var(SCENARIO) else { return };
+    let register = Register::at(env::var(REGISTER).unwrap());
+    let body = || -> u8 {
+        register.write_down(process::id());
+        found_a_family(&register);
+        spin()
+    };
+    let timeout = Timeout::new(10 * LONG);
+    match scenario.as_str() {
+        "run" => drop(timeout.run(body)),
+        "nested" => drop(timeout.run(|| timeout.run(body).unwrap_or_default())),
+        "threads" => drop(timeout.run(|| {
+            (0..4).for_each(|_| drop(thread::spawn(|| spin())));
+            body()
+        })),
+        "thread ended" => {
+            let call = thread::scope(|scope| scope.spawn(|| timeout.start(body)).join().unwrap());
+            eventually("a family", || register.pids().len() > FAMILY);
+            // It outlived the thread that started it.
+            assert!(call.as_ref().is_ok_and(|call| is_running(call.id())));
+            register.write_down(process::id());
+            spin();
+        }
+        "exec" => drop(timeout.run(|| -> u8 {
+            let error = sh(&register, "member; exec sleep 600").exec();
+            panic!("{error}")
+        })),
+        "terminal" => drop(timeout.run(body)),
+        "reads" => {
+            let result = Timeout::new(2).run(|| std::io::stdin().read(&mut [0]).unwrap());
+            let error = result.unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::TimedOut { .. }), "{error:#}");
+            register.write_down(process::id());
+        }
+        other => unreachable!("{other}"),
+    }
+    // Not that the frame of a test has the last word.
+    std::mem::forget(register);
+}
+
+fn caller(scenario: &str, register: &Register) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "--nocapture", "killed::a_caller_that_is_to_end"]);
+    command.env(SCENARIO, scenario).env(REGISTER, register.path());
+    command
+}
+
+#[track_caller]
+fn assert_ends(scenario: &str, members: usize) {
+    let register = Register::new(scenario);
+    let mut command = caller(scenario, &register);
+    let mut caller = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("a family", || register.pids().len() >= members);
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    eventually("the end of all", || register.living().is_empty());
+}
+
+#[test]
+fn a_killed_caller_takes_all_along() {
+    assert_ends("run", FAMILY + 1);
+}
+
+#[test]
+fn a_killed_caller_of_nested_calls_takes_all_along() {
+    assert_ends("nested", FAMILY + 1);
+}
+
+#[test]
+fn a_body_with_threads_ends_with_its_caller() {
+    assert_ends("threads", FAMILY + 1);
+}
+
+#[test]
+fn a_call_outlives_its_thread_but_not_its_program() {
+    assert_ends("thread ended", FAMILY + 2);
+}
+
+#[test]
+fn a_program_that_the_body_became_ends_with_the_caller() {
+    assert_ends("exec", 1);
+}
+
+/// Starts a caller on a terminal of its own, and gives the other side of it.
+fn on_a_terminal(scenario: &str, register: &Register) -> (Child, File) {
+    let (mut near, mut far) = (-1, -1);
+    // SAFETY: the two numbers live through the call; nothing else is asked for.
+    let opened =
+        unsafe { libc::openpty(&mut near, &mut far, ptr::null_mut(), ptr::null(), ptr::null()) };
+    assert_eq!(opened, 0);
+    // SAFETY: they were just opened, and nobody else knows them.
+    let (near, far) = unsafe { (OwnedFd::from_raw_fd(near), OwnedFd::from_raw_fd(far)) };
+    let mut command = caller(scenario, register);
+    let stream = || Stdio::from(far.try_clone().unwrap());
+    command.stdin(stream()).stdout(stream()).stderr(stream());
+    // SAFETY: system calls between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            nix::unistd::setsid()?;
+            match libc::ioctl(0, libc::TIOCSCTTY, 0) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        });
+    }
+    (command.spawn().unwrap(), near.into())
+}
+
+#[test]
+fn an_interrupt_from_the_terminal_ends_all() {
+    let register = Register::new("terminal");
+    let (mut caller, mut terminal) = on_a_terminal("terminal", &register);
+    eventually("a family", || register.pids().len() > FAMILY);
+    terminal.write_all(b"\x03").unwrap();
+    assert!(!caller.wait().unwrap().success());
+    eventually("the end of all", || register.living().is_empty());
+}
+
+/// It is stopped for that, as a background job, but not past its deadline.
+#[test]
+fn a_body_that_reads_from_the_terminal_times_out() {
+    let register = Register::new("reads");
+    let (mut caller, mut terminal) = on_a_terminal("reads", &register);
+    let mut said = Vec::new();
+    // The end of a terminal whose other side was closed is an error.
+    let _ = terminal.read_to_end(&mut said);
+    assert!(caller.wait().unwrap().success(), "{}", String::from_utf8_lossy(&said));
+    assert_eq!(register.pids(), [caller.id()]);
+}
