@@ -123,6 +123,31 @@ fn the_deadline_counts_from_the_start() {
     assert!(asked.join().unwrap_err().is_timeout());
 }
 
+/// The kernel keeps the deadline of a call at which nobody looks, whatever its body blocks.
+#[test]
+#[cfg(not(timeout_portable))]
+fn a_call_that_nobody_joins_ends_too() {
+    let call = Timeout::new(1).grace(0.1).start(|| -> u8 {
+        nix::sys::signal::SigSet::all().thread_block().unwrap();
+        spin()
+    });
+    let call = call.unwrap();
+    eventually("its end", || !is_running(call.id()));
+    let error = call.join().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TimedOut { stopped_by: StoppedBy::Sigkill }));
+    // Not before the grace was over.
+    assert!(error.elapsed() > Duration::from_millis(1100));
+}
+
+/// A killing that comes from elsewhere is told as what it is.
+#[test]
+fn a_child_that_is_killed_in_time_did_not_time_out() {
+    let call = Timeout::new(LONG).start(|| -> u8 { spin() }).unwrap();
+    let child = nix::unistd::Pid::from_raw(call.id().cast_signed());
+    nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL).unwrap();
+    assert!(matches!(call.join().unwrap_err().kind(), ErrorKind::Signaled { signal: 9, .. }));
+}
+
 #[test]
 fn a_call_may_be_joined_on_another_thread_than_the_one_that_started_it() {
     fn crosses<T: Send + Sync>() {}

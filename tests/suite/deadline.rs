@@ -9,7 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize, Serializer};
-use timeout_runtime::{ErrorKind, Timeout, error::StoppedBy, remaining};
+use timeout_runtime::{
+    ErrorKind, Timeout,
+    error::{Hang, StoppedBy},
+    remaining,
+};
 
 use crate::support::{LONG, eventually, is_running, isolated, spin};
 
@@ -65,6 +69,70 @@ fn a_self_deadlock_ends() {
         let first = mutex.lock().unwrap();
         let second = mutex.lock().unwrap();
         *first + *second
+    });
+}
+
+/// Runs a body under a limit that lets it begin, and gives what its error says of the hang.
+#[cfg(not(timeout_portable))]
+fn hang_of(body: impl FnOnce()) -> (Option<Hang>, String) {
+    let error = Timeout::new(2).run(body).unwrap_err();
+    assert!(error.is_timeout(), "{error:#}");
+    (error.hang(), error.to_string())
+}
+
+/// The remedy is at the caller's side, so the error has to say that this is what it was.
+#[test]
+#[cfg(not(timeout_portable))]
+fn a_lock_that_another_thread_held_at_the_fork_is_named() {
+    static LOCK: Mutex<u8> = Mutex::new(0);
+    let (held, is_held) = std::sync::mpsc::channel();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let holder = thread::spawn(move || {
+        let guard = LOCK.lock().unwrap();
+        held.send(()).unwrap();
+        let _ = is_done.recv();
+        drop(guard);
+    });
+    is_held.recv().unwrap();
+    let in_one = hang_of(|| drop(LOCK.lock()));
+    let in_all = hang_of(|| {
+        let threads = [(); 3].map(|()| thread::spawn(|| drop(LOCK.lock())));
+        drop(LOCK.lock());
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+    drop(done);
+    holder.join().unwrap();
+    for (hang, text) in [in_one, in_all] {
+        assert_eq!(hang, Some(Hang::Lock), "{text}");
+        assert!(text.contains("a lock that was held since the fork"), "{text}");
+    }
+}
+
+#[test]
+#[cfg(not(timeout_portable))]
+fn what_is_no_lock_is_not_called_one() {
+    let busy = || spin();
+    let asleep = || thread::sleep(10 * LONG);
+    let limited = || thread::park_timeout(10 * LONG);
+    // One waits, and the other could release it.
+    let one_of_two = || {
+        let other = thread::spawn(|| thread::sleep(10 * LONG));
+        drop(other.join());
+    };
+    thread::scope(|scope| {
+        let calls = [
+            scope.spawn(|| hang_of(busy)),
+            scope.spawn(|| hang_of(asleep)),
+            scope.spawn(|| hang_of(limited)),
+            scope.spawn(|| hang_of(one_of_two)),
+        ];
+        for call in calls {
+            let (hang, text) = call.join().unwrap();
+            assert_eq!(hang, None, "{text}");
+            assert!(!text.contains("waited for"), "{text}");
+        }
     });
 }
 

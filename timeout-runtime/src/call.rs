@@ -104,7 +104,7 @@ impl Going {
         }
         let ended = self.receiver.0.source().finish();
         let decode = |why: &str| ErrorKind::Decode(CodecError::new(type_name, why));
-        let mut trace = None;
+        let (mut trace, mut hang) = (None, None);
         let kind = match end {
             _ if is_useless => ErrorKind::Decode(undecoded?),
             End::Record(Record { tag: Tag::Complete, .. }) => match undecoded {
@@ -115,6 +115,7 @@ impl Going {
             End::Broken(why) => decode(&why),
             _ if ended.stopped => {
                 trace = Trace::new(ended.stack);
+                hang = ended.hang;
                 ended.kind
             }
             End::Record(Record { tag: Tag::Panicked, payload }) => {
@@ -131,7 +132,7 @@ impl Going {
             End::Record(_) => decode("a record came out of its turn"),
             End::Missing => ended.kind,
         };
-        Some(self.report.error(kind).with_usage(ended.usage).with_trace(trace))
+        Some(self.report.error(kind).with_usage(ended.usage).with_hang(hang).with_trace(trace))
     }
 }
 
@@ -145,7 +146,8 @@ impl fmt::Debug for Going {
 /// [`Timeout::start`](crate::Timeout::start).
 ///
 /// The deadline is kept while someone [`join`](Self::join)s, asks whether it is
-/// [`pending`](Self::pending), or drops it; a result larger than a pipe (64 KiB) waits in the child
+/// [`pending`](Self::pending), or drops it; when nobody does, the kernel ends the child a second
+/// after its grace would have been over (on Linux). A result larger than a pipe (64 KiB) waits in the child
 /// until it is joined. In a test whose output is captured, what the body prints waits likewise, and
 /// is printed where the call is joined or dropped. Dropping the call stops the child as
 /// [`cancel`](Self::cancel) does, waits for its end and reaps it. It may be joined on any thread,

@@ -1,5 +1,6 @@
 //! What can become of a call other than a value.
 
+mod hang;
 pub(crate) mod io_parts;
 mod kind;
 mod remote;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{error, io};
 
+pub use self::hang::Hang;
 pub use self::kind::{CodecError, ErrorKind, StoppedBy};
 pub use self::remote::RemoteError;
 pub use self::usage::Usage;
@@ -36,6 +38,7 @@ struct Inner {
     limit: Limit,
     elapsed: Duration,
     usage: Option<Usage>,
+    hang: Option<Hang>,
     trace: Option<Trace>,
 }
 
@@ -46,11 +49,17 @@ impl Error {
         limit: Limit,
         elapsed: Duration,
     ) -> Self {
-        Self(Box::new(Inner { kind, function, limit, elapsed, usage: None, trace: None }))
+        let (usage, hang, trace) = (None, None, None);
+        Self(Box::new(Inner { kind, function, limit, elapsed, usage, hang, trace }))
     }
 
     pub(crate) fn with_usage(mut self, usage: Option<Usage>) -> Self {
         self.0.usage = usage;
+        self
+    }
+
+    pub(crate) fn with_hang(mut self, hang: Option<Hang>) -> Self {
+        self.0.hang = hang;
         self
     }
 
@@ -91,6 +100,13 @@ impl Error {
         self.0.usage
     }
 
+    /// What the body was doing when its time ran out, where the kernel tells.
+    #[must_use]
+    #[doc(alias = "deadlock")]
+    pub fn hang(&self) -> Option<Hang> {
+        self.0.hang
+    }
+
     /// Where the body was when its time ran out, or where it panicked, if `RUST_BACKTRACE` asked for
     /// that. `None` too where the child gave no answer within 100 ms: it was stopped, or blocked
     /// every signal.
@@ -115,11 +131,14 @@ impl Error {
     }
 
     fn summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, function, limit, usage, .. } = &*self.0;
+        let Inner { kind, function, limit, usage, hang, .. } = &*self.0;
         match kind {
             ErrorKind::TimedOut { stopped_by } => {
                 let limit = Seconds(limit.duration().ok().flatten().unwrap_or_default());
                 write!(f, "{function} timed out after {limit} ({stopped_by}")?;
+                if let Some(hang) = hang {
+                    write!(f, "; {hang}")?;
+                }
                 if let Some(usage) = usage {
                     write!(f, "; {usage}")?;
                 }

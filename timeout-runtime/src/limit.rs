@@ -168,6 +168,11 @@ impl Deadline {
         Self(duration.and_then(|duration| start.checked_add(duration)))
     }
 
+    /// As much later; `None` is never.
+    pub(crate) fn and_then(self, duration: Option<Duration>) -> Self {
+        self.0.map_or(Self::NEVER, |instant| Self::after(instant, duration))
+    }
+
     /// The nearer of two.
     pub(crate) fn min(self, other: Self) -> Self {
         Self(match (self.0, other.0) {

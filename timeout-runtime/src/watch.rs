@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::echo::Echo;
-use crate::error::{ErrorKind, StoppedBy, Usage};
+use crate::error::{ErrorKind, Hang, StoppedBy, Usage};
 use crate::limit::Deadline;
 use crate::sys::hang::Slate;
 use crate::sys::pipe;
@@ -27,10 +27,13 @@ pub(crate) struct Watch {
     /// How much was read since it ended.
     drained: usize,
     grace: Option<Duration>,
+    /// When the kernel ends the child by SIGKILL, if nobody else does.
+    fuse: Deadline,
     stage: Stage,
     /// Where the body hangs: asked for at the deadline.
     slate: Option<Slate>,
     stack: Vec<u64>,
+    hang: Option<Hang>,
     /// What the child prints, where a harness would not see it.
     echo: Option<Echo>,
 }
@@ -77,6 +80,8 @@ pub(crate) struct Ended {
     pub(crate) stopped: bool,
     /// Where it was at the deadline.
     pub(crate) stack: Vec<u64>,
+    /// And what it was doing.
+    pub(crate) hang: Option<Hang>,
     pub(crate) usage: Option<Usage>,
 }
 
@@ -86,6 +91,7 @@ impl Watch {
         pipe: pipe::Reader,
         until: Deadline,
         grace: Option<Duration>,
+        fuse: Deadline,
         slate: Option<Slate>,
     ) -> Self {
         let stage = Stage::Running { until };
@@ -97,9 +103,11 @@ impl Watch {
             reaped: false,
             drained: 0,
             grace,
+            fuse,
             stage,
             slate,
             stack: Vec::new(),
+            hang: None,
             echo: None,
         }
     }
@@ -144,6 +152,10 @@ impl Watch {
         // Whoever could print is gone now, but for what has left the group.
         self.echo.take().into_iter().for_each(Echo::finish);
         let (kind, stopped) = match self.stage {
+            // Nobody looked at the call, or this process was stopped: the fuse has burnt down.
+            Stage::Running { .. } if is_killed(status) && self.fuse.has_passed() => {
+                (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigkill }, true)
+            }
             Stage::Terminating { why: Why::Deadline, .. } => {
                 (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm }, true)
             }
@@ -154,7 +166,7 @@ impl Watch {
             | Stage::Killed { why: Why::Cancel, .. } => (ErrorKind::Cancelled, true),
             _ => (own_end(status), false),
         };
-        Ended { kind, stopped, stack: std::mem::take(&mut self.stack), usage }
+        Ended { kind, stopped, stack: std::mem::take(&mut self.stack), hang: self.hang, usage }
     }
 
     /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next step of escalation.
@@ -204,8 +216,12 @@ impl Watch {
         if self.ended || !matches!(self.stage, Stage::Running { .. }) {
             return;
         }
-        if let (Why::Deadline, Some(slate)) = (why, &self.slate) {
-            self.stack = slate.ask(&mut self.process);
+        if why == Why::Deadline {
+            // Before the question, which interrupts whatever it does.
+            self.hang = self.process.waits_for_locks().then_some(Hang::Lock);
+            if let Some(slate) = &self.slate {
+                self.stack = slate.ask(&mut self.process);
+            }
         }
         if self.grace == Some(Duration::ZERO) {
             return self.send_sigkill(why);
@@ -231,6 +247,10 @@ impl Watch {
 /// When to look again whether descendants have ended, of which nothing tells.
 fn soon() -> Deadline {
     Deadline::after(Instant::now(), Some(Duration::from_millis(2)))
+}
+
+fn is_killed(status: Option<Status>) -> bool {
+    matches!(status, Some(Status::Signaled { signal: libc::SIGKILL, .. }))
 }
 
 fn own_end(status: Option<Status>) -> ErrorKind {

@@ -94,6 +94,9 @@ fn first_byte(record: &Record) -> u8 {
     record.payload.first().copied().unwrap_or_default()
 }
 
+/// So long after the end of its grace the kernel ends a child that nobody ended.
+const FUSE: Duration = Duration::from_secs(1);
+
 enum Forked {
     Child(Child),
     Caller(Watch, Option<Question>),
@@ -103,6 +106,7 @@ fn fork(deadline: Deadline, grace: Option<Duration>, output: Prepared) -> io::Re
     let (reader, writer) = sys::pipe::pipe()?;
     let question = Question::new();
     let slate = Slate::new();
+    let fuse = deadline.and_then(grace).and_then(Some(FUSE));
     // A body that asks is told of the nearest deadline, be it that of a call around this one.
     let visible = current::child().map_or(deadline, |around| deadline.min(around.deadline()));
     Ok(match sys::fork::fork()? {
@@ -111,10 +115,13 @@ fn fork(deadline: Deadline, grace: Option<Duration>, output: Prepared) -> io::Re
             if let Some(slate) = slate {
                 slate.listen();
             }
+            if let Some(left) = fuse.remaining() {
+                sys::platform::light_fuse(left.max(FUSE));
+            }
             Forked::Child(Child::new(writer, visible, output, question))
         }
         sys::fork::Side::Caller(process) => {
-            Forked::Caller(Watch::new(process, reader, deadline, grace, slate), question)
+            Forked::Caller(Watch::new(process, reader, deadline, grace, fuse, slate), question)
         }
     })
 }

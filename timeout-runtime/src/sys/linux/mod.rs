@@ -1,6 +1,8 @@
 //! What Linux has of its own.
 
 mod exit;
+mod fuse;
+mod lock;
 mod proc;
 mod process;
 mod stdio;
@@ -9,6 +11,7 @@ mod tree;
 mod volume;
 
 pub(crate) use self::exit::end_before_inherited_handlers;
+pub(crate) use self::fuse::light_fuse;
 pub(crate) use self::process::Process;
 pub(crate) use self::stdio::{discard_c, flush_c};
 pub(crate) use self::tie::{end_with_caller, tie_to};

@@ -19,6 +19,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
+use super::lock;
 use super::proc;
 use super::tree::{self, Tree};
 use crate::error::Usage;
@@ -75,6 +76,11 @@ impl Process {
     /// Sends a signal to the child alone.
     pub(crate) fn signal(&self, signal: Signal) {
         let _ = self.send(signal as i32, 0);
+    }
+
+    /// Whether every thread of it waits for a lock, and nobody is left to release it.
+    pub(crate) fn waits_for_locks(&self) -> bool {
+        lock::is_waited_for(self.pid.as_raw())
     }
 
     /// Sends SIGTERM to the child and all its descendants. A child that ends at that is held until

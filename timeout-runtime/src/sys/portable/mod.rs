@@ -12,6 +12,8 @@ pub(crate) fn end_with_caller() {}
 /// Nothing portable finds what has left the group; the group is ended by the caller.
 pub(crate) fn end_own() {}
 
+pub(crate) fn light_fuse(_: std::time::Duration) {}
+
 pub(crate) fn grow_pipe(_: impl std::os::fd::AsFd) {}
 
 /// Only glibc can tell a handler the exit code: here `exit` in a body runs the handlers that it

@@ -59,6 +59,11 @@ impl Process {
         let _ = kill(self.pid, signal);
     }
 
+    /// Nothing portable tells.
+    pub(crate) fn waits_for_locks(&self) -> bool {
+        false
+    }
+
     /// To the group: nothing portable finds who has left it.
     pub(crate) fn terminate(&mut self) -> Held {
         self.signal_group(Signal::SIGTERM);
