@@ -2,7 +2,7 @@
 //!
 //! [`#[timeout(2)]`](macro@timeout) rewrites a function so that calling it runs the body in a child
 //! process. By the deadline the caller holds the value, or one [`Error`] that says what happened;
-//! and the child is gone, with its whole process group.
+//! and the child is gone, with all that it has started.
 //!
 //! ```
 //! use timeout_runtime::{ErrorKind, timeout};
@@ -32,7 +32,9 @@
 //! - A call returns by its limit plus its grace, whatever the body does.
 //! - `Ok` only if the body returned and all of the value arrived; every other end is its own
 //!   [`ErrorKind`].
-//! - Nothing of the body gets back into the caller: no panic, no exit handler, no change of memory.
+//! - Whatever the body starts ends with the call: its children and theirs, daemons included. After a
+  crash of the child it is its process group.
+- Nothing of the body gets back into the caller: no panic, no exit handler, no change of memory.
 //! - The caller keeps its signal handlers, its other children and its buffered output, and may call
 //!   from any thread, any number at once.
 //!
@@ -55,9 +57,11 @@
 //! # Platforms
 //!
 //! Linux 5.4 and later. Elsewhere on Unix the same code runs on what is portable: the end of a
-//! child is seen up to 5 ms late, a caller that is killed leaves its children to their own end,
-//! `exit` in a body runs the exit handlers that it inherited, a body that closes every descriptor
-//! looks as if it had exited, and where other code reaps all children, statuses are lost.
+//! child is seen up to 5 ms late, descendants that leave the process group of the child outlive it, a
+//! caller that is killed leaves its children to their own end, a call that nobody joins has no end of
+//! its own, no error says that the body waited for a lock, `exit` in a body runs the exit handlers that
+//! it inherited, a body that closes every descriptor looks as if it had exited, and where other code
+//! reaps all children, statuses are lost.
 
 pub mod error;
 pub mod limit;

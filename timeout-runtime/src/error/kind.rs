@@ -74,7 +74,8 @@ pub enum StoppedBy {
     Nothing,
     /// SIGTERM was enough.
     Sigterm,
-    /// It was still there at the end of the grace, or the grace was zero.
+    /// It, or something that it had started, was still there at the end of the grace; or the grace
+    /// was zero.
     Sigkill,
 }
 
