@@ -6,7 +6,7 @@ use std::os::fd::FromRawFd;
 use std::process::{Command, exit};
 
 use serde::de::Error as _;
-use serde::ser::Error as _;
+use serde::ser::{Error as _, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use timeout_runtime::{Error, ErrorKind, Timeout};
 
@@ -198,6 +198,37 @@ fn a_flattened_map_cannot_be_encoded() {
     let error = run(|| Flat { id: 1, rest: [("a".to_owned(), 2)].into() });
     let ErrorKind::Encode(cause) = error.kind() else { panic!("{error:?}") };
     assert!(cause.type_name().ends_with("Flat"), "{cause}");
+}
+
+/// A list of links, which a loop can write and only a recursion can read.
+struct Links(Option<Box<Links>>);
+
+impl Serialize for Links {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let links: Vec<_> = std::iter::successors(Some(self), |link| link.0.as_deref()).collect();
+        let mut tuple = serializer.serialize_tuple(links.len())?;
+        links.iter().try_for_each(|link| tuple.serialize_element(&u8::from(link.0.is_some())))?;
+        tuple.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Links {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self)
+    }
+}
+
+#[test]
+fn a_value_too_deep_for_the_callers_stack_is_a_decode_error() {
+    let links =
+        |length| move || (0..length).fold(Links(None), |links, _| Links(Some(Box::new(links))));
+    isolated(|| {
+        let error = run(links(1 << 20));
+        let ErrorKind::Decode(cause) = error.kind() else { panic!("{error:?}") };
+        assert!(cause.reason().contains("nested too deeply"), "{cause}");
+        let back = Timeout::new(LONG).run(links(500)).unwrap();
+        assert_eq!(std::iter::successors(Some(&back), |link| link.0.as_deref()).count(), 501);
+    });
 }
 
 #[test]

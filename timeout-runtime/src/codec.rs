@@ -2,9 +2,11 @@
 //!
 //! bincode is frozen and carries an advisory for that (RUSTSEC-2025-0141), and its last release
 //! does not compile by intent. It does here because both ends of the pipe are one program, so no
-//! format has to outlive a call. What bytes could do to the caller is bounded: [`Decoder`] never
-//! reserves more than has arrived, so a length that lies costs nothing. The version is pinned: 1.3
-//! takes a reader of our own, 2.0 does not.
+//! format has to outlive a call. What bytes could do to the caller is bounded: for a length that
+//! lies no more is reserved than 1 MiB, by [`Decoder`] or by serde, at each level of the value, and
+//! there are no more levels than the stack has room for. Not bounded is how often a collection of
+//! what takes no bytes, a set of `()` say, is told to go on. The version is pinned: 1.3 takes a
+//! reader of our own, 2.0 does not.
 
 use std::any::type_name;
 use std::io::{self, Read, Write};
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CodecError;
 use crate::frame::Receiver;
+use crate::sys::headroom::Headroom;
 
 fn options() -> impl Options {
     DefaultOptions::new().with_fixint_encoding().with_no_limit()
@@ -28,7 +31,7 @@ pub(crate) fn decode<T: DeserializeOwned>(
     source: &mut Receiver<impl Read>,
 ) -> Result<T, CodecError> {
     options()
-        .deserialize_from_custom(Decoder(source))
+        .deserialize_from_custom(Decoder { source, stack: Headroom::new() })
         .map_err(|e| CodecError::new(type_name::<T>(), e))
 }
 
@@ -42,19 +45,28 @@ pub(crate) fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
 }
 
 /// Strings and byte strings go from the pipe straight into their own buffer, which grows no
-/// faster than its bytes arrive.
-struct Decoder<'a, R>(&'a mut Receiver<R>);
+/// faster than its bytes arrive. Each level of a value reads at least a byte, so that each is a
+/// look at the stack.
+struct Decoder<'a, R> {
+    source: &'a mut Receiver<R>,
+    stack: Headroom,
+}
 
 /// What is reserved on the word of a length alone.
 const TRUST: usize = 1 << 20;
 
 impl<R: Read> Decoder<'_, R> {
+    #[inline]
+    fn descend(&mut self) -> io::Result<&mut Receiver<R>> {
+        if self.stack.is_enough() { Ok(self.source) } else { Err(too_deep()) }
+    }
+
     fn bytes(&mut self, length: usize) -> bincode::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         while bytes.len() < length {
             let step = (length - bytes.len()).min(bytes.len().max(TRUST));
             bytes.try_reserve_exact(step).map_err(io::Error::other)?;
-            let read = Read::take(&mut *self.0, step as u64).read_to_end(&mut bytes)?;
+            let read = Read::take(&mut *self.source, step as u64).read_to_end(&mut bytes)?;
             if read < step {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
@@ -63,15 +75,20 @@ impl<R: Read> Decoder<'_, R> {
     }
 }
 
+#[cold]
+fn too_deep() -> io::Error {
+    io::Error::other("it is nested too deeply for the stack of the thread that receives it")
+}
+
 impl<R: Read> Read for Decoder<'_, R> {
     #[inline]
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.0.read(bytes)
+        self.descend()?.read(bytes)
     }
 
     #[inline]
     fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact(bytes)
+        self.descend()?.read_exact(bytes)
     }
 }
 

@@ -76,6 +76,11 @@ mod codec;
 mod current;
 mod echo;
 mod frame;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(all(test, not(fuzzing)))]
+mod fuzzing;
 mod panic;
 mod start;
 mod sys;

@@ -12,6 +12,7 @@ pub(crate) mod cell;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod hang;
+pub(crate) mod headroom;
 pub(crate) mod output;
 pub(crate) mod pipe;
 pub(crate) mod place;

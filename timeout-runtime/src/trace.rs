@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use crate::sys::stack;
+
 /// The stack of a body, innermost function first.
 ///
 /// The child sends bare addresses; the caller, which is the same program at the same place, gives
@@ -25,7 +27,9 @@ pub struct Frame {
 
 impl Trace {
     /// `None` for a stack that was not taken.
-    pub(crate) fn new(addresses: Vec<u64>) -> Option<Self> {
+    pub(crate) fn new(mut addresses: Vec<u64>) -> Option<Self> {
+        // The child's word for it is not taken.
+        addresses.truncate(stack::MOST);
         (!addresses.is_empty()).then(|| Self { addresses, frames: OnceLock::new() })
     }
 

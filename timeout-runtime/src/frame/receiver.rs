@@ -12,7 +12,8 @@ const CHUNK: usize = 64 << 10;
 pub(crate) struct Receiver<R> {
     source: R,
     buffer: Vec<u8>,
-    /// What of the buffer was used up.
+    /// What of the buffer holds bytes, and what of these was used up.
+    filled: usize,
     used: usize,
     /// What is left of the current data record, in the buffer and in the source.
     left: usize,
@@ -33,7 +34,7 @@ pub(crate) enum End {
 
 impl<R: Read> Receiver<R> {
     pub(crate) fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), used: 0, left: 0, total: 0, end: None }
+        Self { source, buffer: Vec::new(), filled: 0, used: 0, left: 0, total: 0, end: None }
     }
 
     pub(crate) fn peek_source(&self) -> &R {
@@ -74,7 +75,7 @@ impl<R: Read> Receiver<R> {
 
     /// Whether bytes have arrived that nobody asked for.
     pub(crate) fn has_more(&mut self) -> bool {
-        self.buffer.len() > self.used || self.source.read(&mut [0]).is_ok_and(|n| n > 0)
+        self.filled > self.used || self.source.read(&mut [0]).is_ok_and(|n| n > 0)
     }
 
     fn skip(&mut self) -> usize {
@@ -114,7 +115,7 @@ impl<R: Read> Receiver<R> {
     fn take(&mut self, bytes: &mut [u8]) -> Result<(), End> {
         let mut filled = 0;
         while filled < bytes.len() {
-            if self.used == self.buffer.len() && !matches!(self.refill(), Ok(1..)) {
+            if self.used == self.filled && !matches!(self.refill(), Ok(1..)) {
                 return Err(End::Missing);
             }
             filled += self.copy(&mut bytes[filled..]);
@@ -123,7 +124,7 @@ impl<R: Read> Receiver<R> {
     }
 
     fn copy(&mut self, bytes: &mut [u8]) -> usize {
-        let ready = &self.buffer[self.used..];
+        let ready = &self.buffer[self.used..self.filled];
         let length = ready.len().min(bytes.len());
         bytes[..length].copy_from_slice(&ready[..length]);
         self.used += length;
@@ -131,13 +132,14 @@ impl<R: Read> Receiver<R> {
     }
 
     fn refill(&mut self) -> io::Result<usize> {
-        // The first read is small: most values are.
-        let size = if self.buffer.is_empty() { 4 << 10 } else { CHUNK };
-        self.buffer.resize(size, 0);
-        self.used = 0;
-        let length = self.source.read(&mut self.buffer);
-        self.buffer.truncate(*length.as_ref().unwrap_or(&0));
-        length
+        // The first read is small: most values are. After that it keeps its length: to fill it with
+        // zeros again would cost more than a short read.
+        if self.buffer.len() < CHUNK {
+            self.buffer = vec![0; if self.buffer.is_empty() { 4 << 10 } else { CHUNK }];
+        }
+        (self.filled, self.used) = (0, 0);
+        self.filled = self.source.read(&mut self.buffer)?;
+        Ok(self.filled)
     }
 
     #[cold]
@@ -147,7 +149,7 @@ impl<R: Read> Receiver<R> {
         if wanted == 0 {
             return Ok(0);
         }
-        let length = if self.used < self.buffer.len() {
+        let length = if self.used < self.filled {
             self.copy(&mut bytes[..wanted])
         } else if wanted >= CHUNK {
             self.source.read(&mut bytes[..wanted])?
@@ -166,7 +168,7 @@ impl<R: Read> Receiver<R> {
 impl<R: Read> Read for Receiver<R> {
     #[inline]
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        if bytes.len() <= self.left && bytes.len() <= self.buffer.len() - self.used {
+        if bytes.len() <= self.left && bytes.len() <= self.filled - self.used {
             self.left -= bytes.len();
             return Ok(self.copy(bytes));
         }

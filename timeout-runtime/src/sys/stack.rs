@@ -18,8 +18,10 @@ pub(crate) fn each(mut visit: impl FnMut(u64) -> bool) {
 #[cfg(not(feature = "backtrace"))]
 pub(crate) fn each(_: impl FnMut(u64) -> bool) {}
 
+/// More of a stack is not taken.
+pub(crate) const MOST: usize = 256;
+
 pub(crate) fn addresses() -> Vec<u64> {
-    const MOST: usize = 256;
     let mut addresses = Vec::new();
     each(|address| {
         addresses.push(address);

@@ -20,6 +20,11 @@ pub(crate) fn grow_pipe(_: impl std::os::fd::AsFd) {}
 /// inherited.
 pub(crate) fn end_before_inherited_handlers() {}
 
+/// Each system has a name of its own for the question.
+pub(crate) fn this_threads_stack() -> Option<std::ops::Range<usize>> {
+    None
+}
+
 /// The names by which the C library's streams can be asked differ: here its stdout is left alone.
 pub(crate) fn flush_c() {}
 
