@@ -33,8 +33,8 @@
 //! - `Ok` only if the body returned and all of the value arrived; every other end is its own
 //!   [`ErrorKind`].
 //! - Whatever the body starts ends with the call: its children and theirs, daemons included. After a
-  crash of the child it is its process group.
-- Nothing of the body gets back into the caller: no panic, no exit handler, no change of memory.
+//!   crash of the child it is its process group.
+//! - Nothing of the body gets back into the caller: no panic, no exit handler, no change of memory.
 //! - The caller keeps its signal handlers, its other children and its buffered output, and may call
 //!   from any thread, any number at once.
 //!

@@ -124,8 +124,7 @@ impl Watch {
     /// Looks, without waiting, whether the child goes on; past its deadline it is told to end.
     pub(crate) fn is_pending(&mut self) -> bool {
         if !self.ended {
-            let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
-            self.ended = self.process.wait([None; 2], now).ended;
+            self.look();
             self.escalate();
         }
         !self.ended
@@ -186,6 +185,20 @@ impl Watch {
             // Whatever the child does meanwhile, it never waits for room to print in.
             self.echo = self.echo.take().and_then(Echo::pass_on);
         }
+    }
+
+    /// Of a child that was told to end, while there are always bytes to read: somebody may write
+    /// them in its stead.
+    fn look_for_the_end(&mut self) {
+        if !self.ended && !matches!(self.stage, Stage::Running { .. }) {
+            self.look();
+        }
+    }
+
+    /// A wait that does not wait.
+    fn look(&mut self) {
+        let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
+        self.ended |= self.process.wait([None; 2], now).ended;
     }
 
     /// Look whether the child has ended, which the caller of this did; read the clock; enforce the
@@ -274,6 +287,7 @@ impl Read for Watch {
                 Ok(length) => {
                     self.drained += if self.ended { length } else { 0 };
                     self.escalate();
+                    self.look_for_the_end();
                     return Ok(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

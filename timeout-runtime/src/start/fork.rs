@@ -35,6 +35,7 @@ pub(crate) fn start(report: Report, grace: Limit) -> Side {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "as above")]
 enum Started {
     Child(Child),
     Caller(Receiver<Watch>),
