@@ -4,14 +4,13 @@ use std::fs::File;
 use std::io::{Write, stdout};
 use std::os::fd::AsFd;
 use std::panic::catch_unwind;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use timeout_runtime::{ErrorKind, Timeout, error::StoppedBy};
 
-use crate::support::{LONG, Traces, eventually, isolated, rerun, spin, text};
+use crate::support::{LONG, Traces, beside, eventually, isolated, rerun, spin, text};
 
 /// One call of each kind of end.
 fn mixed_ends() {
@@ -116,26 +115,7 @@ fn another_thread_may_reap_everything() {
 
 /// Runs `work` beside two threads that repeat something, and that neither start nor end meanwhile.
 fn with_others(repeat: impl Fn(u32) + Sync, work: impl FnOnce()) {
-    let over = AtomicBool::new(false);
-    let started = Barrier::new(3);
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                started.wait();
-                let mut round = 0;
-                while !over.load(Ordering::Relaxed) {
-                    repeat(round);
-                    round += 1;
-                }
-            });
-        }
-        started.wait();
-        let result = catch_unwind(std::panic::AssertUnwindSafe(work));
-        over.store(true, Ordering::Relaxed);
-        if let Err(payload) = result {
-            std::panic::resume_unwind(payload);
-        }
-    });
+    beside(&[&repeat, &repeat], work);
 }
 
 fn print_to_nowhere() {

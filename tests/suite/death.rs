@@ -1,8 +1,7 @@
 //! How a body can die, and what the error then says.
 
 use std::env;
-use std::io::{Read, Write, pipe};
-use std::os::fd::FromRawFd;
+use std::io::{Read, pipe};
 use std::process::{Command, exit};
 
 use serde::de::Error as _;
@@ -10,7 +9,7 @@ use serde::ser::{Error as _, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use timeout_runtime::{Error, ErrorKind, Timeout};
 
-use crate::support::{LONG, descriptors, isolated, prompt, rerun, text};
+use crate::support::{LONG, isolated, pipes, prompt, rerun, text, write_to_pipes};
 
 fn run<T: Serialize + for<'a> Deserialize<'a>>(body: impl FnOnce() -> T) -> Error {
     prompt(|timeout| timeout.run(body))
@@ -387,28 +386,6 @@ fn replaced_descriptors() {
     });
     let ErrorKind::Encode(cause) = error.kind() else { panic!("{error:?}") };
     assert!(cause.reason().contains("closed or replaced the descriptor"), "{cause}");
-}
-
-/// The pipes above the standard streams; in a child, its own among them.
-fn pipes() -> Vec<i32> {
-    descriptors()
-        .into_iter()
-        .filter_map(|link| {
-            link.contains("pipe:").then(|| link.split(' ').next().map(str::to_owned))?
-        })
-        .filter_map(|path| path.rsplit('/').next()?.parse().ok())
-        .filter(|number| *number > 2)
-        .collect()
-}
-
-/// Writes to the pipes that came with the call, and not to those of other tests.
-fn write_to_pipes(before: &[i32], bytes: &[u8]) {
-    for descriptor in pipes().into_iter().filter(|pipe| !before.contains(pipe)) {
-        // SAFETY: the file is not dropped, so the descriptor stays open.
-        let mut pipe =
-            std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(descriptor) });
-        let _ = pipe.write_all(bytes);
-    }
 }
 
 #[test]

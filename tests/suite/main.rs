@@ -2,8 +2,10 @@
 
 #![cfg_attr(timeout_portable, allow(dead_code, unused_imports, reason = "some tests are left out"))]
 
+mod adversarial;
 mod arguments;
 mod attribute;
+mod bystanders;
 mod caller;
 mod calls;
 mod captured;
@@ -23,5 +25,7 @@ mod many;
 mod output;
 mod refused;
 mod results;
+mod shortage;
+mod storms;
 mod support;
 mod values;

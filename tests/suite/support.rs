@@ -1,10 +1,19 @@
 //! What the tests share.
 
+use std::fs::File;
+use std::io::Write;
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{Uid, setuid};
 use timeout_runtime::{Error, Timeout};
 
 /// Longer than anything here takes on a busy machine.
@@ -40,6 +49,11 @@ impl Traces {
             blocked_signals: blocked.to_owned(),
             handlers: (1..=64).map(disposition).collect(),
         }
+    }
+
+    /// What stays the same even beside threads that come and go.
+    pub fn handlers_and_mask(&self) -> (&[usize], &str) {
+        (&self.handlers, &self.blocked_signals)
     }
 
     /// Threads that a test joined may take another moment to leave the process's list.
@@ -136,4 +150,73 @@ pub fn spin() -> ! {
     loop {
         std::hint::spin_loop();
     }
+}
+
+/// Runs `work` beside threads that each repeat something, and that neither start nor end meanwhile.
+pub fn beside(others: &[&(dyn Fn(u32) + Sync)], work: impl FnOnce()) {
+    let over = AtomicBool::new(false);
+    let started = Barrier::new(others.len() + 1);
+    thread::scope(|scope| {
+        for repeat in others {
+            scope.spawn(|| {
+                started.wait();
+                let mut round = 0;
+                while !over.load(Ordering::Relaxed) {
+                    repeat(round);
+                    round = round.wrapping_add(1);
+                }
+            });
+        }
+        started.wait();
+        let result = catch_unwind(AssertUnwindSafe(work));
+        over.store(true, Ordering::Relaxed);
+        if let Err(payload) = result {
+            resume_unwind(payload);
+        }
+    });
+}
+
+/// The pipes above the standard streams; in a child, its own among them.
+pub fn pipes() -> Vec<i32> {
+    descriptors()
+        .into_iter()
+        .filter_map(|link| {
+            link.contains("pipe:").then(|| link.split(' ').next().map(str::to_owned))?
+        })
+        .filter_map(|path| path.rsplit('/').next()?.parse().ok())
+        .filter(|number| *number > 2)
+        .collect()
+}
+
+/// Writes to the pipes that came with the call, and not to those of other tests.
+pub fn write_to_pipes(before: &[i32], bytes: &[u8]) {
+    for descriptor in pipes().into_iter().filter(|pipe| !before.contains(pipe)) {
+        // SAFETY: the file is not dropped, so the descriptor stays open.
+        let mut pipe = ManuallyDrop::new(unsafe { File::from_raw_fd(descriptor) });
+        let _ = pipe.write_all(bytes);
+    }
+}
+
+/// What this process has mapped, in bytes.
+pub fn address_space() -> u64 {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
+}
+
+/// Becomes a user that runs nothing else, so that what it may start can be bounded. Where this is
+/// no superuser, the bound on all of the user's processes must do.
+pub fn bound_processes(more: u64) {
+    let own = if Uid::effective().is_root() {
+        let user = 200_000 + std::process::id();
+        setuid(Uid::from_raw(user)).unwrap();
+        // Else what is in `/proc` of this process belongs to the superuser.
+        nix::sys::prctl::set_dumpable(true).unwrap();
+        1
+    } else {
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        let threads = all.filter_map(|entry| fs::read_dir(entry.path().join("task")).ok());
+        threads.map(|threads| threads.count() as u64).sum()
+    };
+    let (_, hard) = getrlimit(Resource::RLIMIT_NPROC).unwrap();
+    setrlimit(Resource::RLIMIT_NPROC, (own + more).min(hard), hard).unwrap();
 }

@@ -79,33 +79,32 @@ impl Child {
         self.pipe.distrust();
         let mut sink = Sink(Sender::new(&mut self.pipe));
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut sink)));
-        sys::output::flush_in_child();
-        if current::child().is_none() {
+        let mut code = 0;
+        match outcome {
             // The body forked, and this is its child: the result is not this one's to send.
-            sys::exit::now(0);
-        }
-        let code = match outcome {
+            _ if current::child().is_none() => {}
             Ok(Ok(())) => {
                 if let Err(error) = sink.0.complete() {
                     let error = CodecError::new(type_name, error);
                     self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
                 }
-                0
             }
-            Ok(Err(error)) => {
-                self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
-                0
-            }
+            Ok(Err(error)) => self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts())),
             Err(payload) => {
                 let note = panic::describe(&*payload);
                 // Its destructor may panic once more.
                 mem::forget(payload);
                 self.say(Tag::Panicked, &codec::to_bytes(&note));
-                101
+                code = 101;
             }
-        };
-        // What the body has started ends with it.
-        sys::platform::end_own();
+        }
+        // Last, for it may wait: for the reader of what it prints, or for a lock that a thread of
+        // the body keeps. What is said by then counts.
+        sys::output::flush_in_child();
+        if current::child().is_some() {
+            // What the body has started ends with it.
+            sys::platform::end_own();
+        }
         sys::exit::now(code)
     }
 

@@ -121,10 +121,21 @@ extern "C" fn report_contention(_: i32) {
     exit::now(1);
 }
 
-/// Flushes the child's own output at its end.
+/// Flushes the child's own output at its end. A thread of the body may hold the lock for ever:
+/// what is left in the buffer is lost then, as it is at the end of any program.
 pub(crate) fn flush_in_child() {
-    let _ = stdout().flush();
+    let mut stdout = if threads::is_alone() {
+        stdout().lock()
+    } else {
+        signal::with_alarm(PATIENCE, give_up, || stdout().lock())
+    };
+    let _ = stdout.flush();
     flush_c();
+}
+
+/// The alarm of a child whose last word is said.
+extern "C" fn give_up(_: i32) {
+    exit::now(0);
 }
 
 /// Flushes Rust's stdout; false if that might block, for then its reader is behind.

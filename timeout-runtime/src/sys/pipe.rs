@@ -9,7 +9,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 
 use super::retry;
@@ -129,7 +131,13 @@ impl Write for Writer {
         if self.written < 64 << 10 && self.written + bytes.len() >= 64 << 10 {
             super::platform::grow_pipe(&self.file);
         }
-        let length = retry(|| nix::unistd::write(&self.file, bytes))?;
+        let length = loop {
+            match retry(|| nix::unistd::write(&self.file, bytes)) {
+                // The body made it non-blocking.
+                Err(Errno::EAGAIN) => wait_for_room(&self.file)?,
+                written => break written?,
+            }
+        };
         self.written = self.written.saturating_add(length);
         Ok(length)
     }
@@ -137,6 +145,11 @@ impl Write for Writer {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn wait_for_room(pipe: impl AsFd) -> nix::Result<()> {
+    let mut one = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+    retry(|| poll(&mut one, PollTimeout::NONE)).map(drop)
 }
 
 impl Write for Raw {

@@ -17,7 +17,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
 use super::lock;
 use super::proc;
@@ -118,9 +118,13 @@ impl Process {
         self.signal_group(Signal::SIGKILL);
     }
 
-    /// Sends a signal to the child's whole group; nobody left in it is no error.
+    /// Sends a signal to the child's whole group, and to the child if it has left it for another
+    /// one; nobody left in it is no error.
     fn signal_group(&self, signal: Signal) {
         let _ = self.send_to_group(signal as i32);
+        if getpgid(Some(self.pid)) != Ok(self.pid) {
+            self.signal(signal);
+        }
     }
 
     fn send_to_group(&self, signal: i32) -> nix::Result<()> {
@@ -152,7 +156,7 @@ impl Process {
     ///
     /// First the group, then the status: until it is reaped, the child pins the group's number.
     pub(crate) fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
-        self.signal_group(Signal::SIGKILL);
+        let _ = self.send_to_group(libc::SIGKILL);
         let reaped = self.wait_status();
         process::wait_until(|| self.group_is_dead());
         self.reap_orphans();

@@ -16,7 +16,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
 use crate::error::Usage;
 use crate::limit::Deadline;
@@ -80,8 +80,12 @@ impl Process {
         self.signal_group(Signal::SIGKILL);
     }
 
+    /// To the child's group, and to the child if it has left it for another one.
     fn signal_group(&self, signal: Signal) {
         let _ = killpg(self.pid, signal);
+        if getpgid(Some(self.pid)) != Ok(self.pid) {
+            self.signal(signal);
+        }
     }
 
     pub(crate) fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
@@ -113,7 +117,7 @@ impl Process {
         match looked {
             Ok(false) => return false,
             Ok(true) => {
-                self.signal_group(Signal::SIGKILL);
+                let _ = killpg(self.pid, Signal::SIGKILL);
                 self.end = Some(self.take_status());
             }
             // Someone else took it.
