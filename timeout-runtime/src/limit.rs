@@ -162,8 +162,6 @@ whole_seconds! { i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize }
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    pub(crate) const NEVER: Self = Self(None);
-
     pub(crate) fn after(start: Instant, duration: Option<Duration>) -> Self {
         Self(duration.and_then(|duration| start.checked_add(duration)))
     }
@@ -200,7 +198,7 @@ mod tests {
         }
         let start = Instant::now();
         for endless in [u64::MAX.into_limit(), Duration::MAX.into_limit(), i128::MAX.into_limit()] {
-            assert_eq!(Deadline::after(start, endless.duration().unwrap()), Deadline::NEVER);
+            assert_eq!(Deadline::after(start, endless.duration().unwrap()), Deadline(None));
         }
     }
 
@@ -221,7 +219,7 @@ mod tests {
         let near = Deadline::after(now, Some(Duration::from_secs(1)));
         let far = Deadline::after(now, Some(Duration::from_secs(2)));
         assert_eq!(near.min(far), near);
-        assert_eq!(Deadline::NEVER.min(far), far);
-        assert_eq!(far.min(Deadline::NEVER), far);
+        assert_eq!(Deadline(None).min(far), far);
+        assert_eq!(far.min(Deadline(None)), far);
     }
 }

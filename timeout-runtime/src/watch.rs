@@ -53,6 +53,7 @@ enum Stage {
     },
     /// SIGKILL was sent.
     Killed {
+        again: Deadline,
         why: Why,
     },
 }
@@ -143,12 +144,11 @@ impl Watch {
             Stage::Terminating { why: Why::Deadline, .. } => {
                 (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm }, true)
             }
-            Stage::Killed { why: Why::Deadline } => {
+            Stage::Killed { why: Why::Deadline, .. } => {
                 (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigkill }, true)
             }
-            Stage::Terminating { why: Why::Cancel, .. } | Stage::Killed { why: Why::Cancel } => {
-                (ErrorKind::Cancelled, true)
-            }
+            Stage::Terminating { why: Why::Cancel, .. }
+            | Stage::Killed { why: Why::Cancel, .. } => (ErrorKind::Cancelled, true),
             _ => (own_end(status), false),
         };
         Ended { kind, stopped, stack: std::mem::take(&mut self.stack), usage }
@@ -158,7 +158,7 @@ impl Watch {
     fn wait(&mut self, for_bytes: bool) {
         let until = match self.stage {
             Stage::Running { until } | Stage::Terminating { until, .. } => until,
-            Stage::Killed { .. } => Deadline::NEVER,
+            Stage::Killed { again, .. } => again,
         };
         let pipe = (for_bytes && !self.closed).then(|| self.pipe.as_fd());
         let printed = self.echo.as_ref().map(Echo::as_fd);
@@ -179,6 +179,9 @@ impl Watch {
                 self.stop(Why::Deadline);
             }
             Stage::Terminating { until, why } if !self.ended && until.has_passed() => {
+                self.send_sigkill(why);
+            }
+            Stage::Killed { again, why } if !self.ended && again.has_passed() => {
                 self.send_sigkill(why);
             }
             _ => {}
@@ -210,7 +213,9 @@ impl Watch {
     }
 
     fn send_sigkill(&mut self, why: Why) {
-        self.stage = Stage::Killed { why };
+        // What the kernel refused (the child was another user's for a moment) it may allow later.
+        let again = Deadline::after(Instant::now(), Some(Duration::from_millis(100)));
+        self.stage = Stage::Killed { again, why };
         self.process.signal_group(Signal::SIGKILL);
     }
 }
