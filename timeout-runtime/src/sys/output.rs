@@ -20,7 +20,7 @@ pub(crate) mod capture;
 mod holder;
 
 use std::io::{Write, stderr, stdout};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -142,11 +142,35 @@ pub(super) fn is_writable(stream: BorrowedFd<'_>) -> bool {
 /// Empties the buffer of stdout without writing it anywhere: the standard library takes a closed
 /// stdout for one that swallows everything.
 fn discard(stdout: &mut std::io::StdoutLock<'_>) {
-    // It cannot be kept if it is closed already: then there is nothing to put back.
-    let kept = stdout.as_fd().try_clone_to_owned();
+    let kept = Kept::stdout().unwrap_or_else(|_| give_up());
     let _ = nix::unistd::close(libc::STDOUT_FILENO);
     let _ = stdout.flush();
-    if let Ok(kept) = kept {
-        let _ = super::retry(|| nix::unistd::dup2_stdout(&kept));
+    kept.put_back();
+}
+
+/// The descriptor behind stdout, while another is in its place. In a child only.
+struct Kept(Option<OwnedFd>);
+
+impl Kept {
+    fn stdout() -> std::io::Result<Self> {
+        match stdout().as_fd().try_clone_to_owned() {
+            Ok(kept) => Ok(Self(Some(kept))),
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(Self(None)),
+            Err(error) => Err(error),
+        }
     }
+
+    fn put_back(self) {
+        match self.0 {
+            Some(kept) if super::retry(|| nix::unistd::dup2_stdout(&kept)).is_err() => give_up(),
+            Some(_) => {}
+            None => drop(nix::unistd::close(libc::STDOUT_FILENO)),
+        }
+    }
+}
+
+/// Without its stdout the child must not run the body, whose next file would come to be stdout.
+/// It ends before it has said [`Tag::Ready`].
+fn give_up() -> ! {
+    exit::now(1)
 }
