@@ -151,7 +151,7 @@ pub fn run(scenario: Scenario, plan: Option<Plan>, page: &'static Page) -> Strin
     }
     // A thread that was joined may take another moment to leave the process's list.
     let mut now = Traces::now();
-    while traces != now && start.elapsed() < BOUND {
+    while traces != now && start.elapsed() < elapsed + Duration::from_secs(2) {
         thread::sleep(Duration::from_millis(1));
         now = Traces::now();
     }
