@@ -13,7 +13,9 @@ pub fn is_allowed(scenario: Scenario, plan: Plan, outcome: &Outcome) -> bool {
         || match outcome {
             Outcome::Start(_) => true,
             // What cannot be read is no value, and no other end.
-            Outcome::Decode => call == Call::Read && side == Side::Caller,
+            Outcome::Decode => {
+                call == Call::Read && side == Side::Caller && fault == Fault::Fails(libc::EIO)
+            }
             // What cannot be written is no value; `fstat` tells that the pipe is still the pipe.
             Outcome::Encode => {
                 has_failed

@@ -28,7 +28,7 @@ pub fn of(call: Call, side: Side, all: bool) -> Vec<(Fault, u32)> {
         // In the caller it has valid arguments, and nix does not pass on what it returns.
         Call::Mask if side == Side::Child => &[EINVAL],
         Call::PidfdOpen => &[EMFILE, ENFILE, ENODEV, ENOMEM, ENOSYS],
-        Call::PidfdSignal | Call::PidfdSignalGroup | Call::Kill => &[EPERM, ESRCH],
+        Call::PidfdSignal | Call::PidfdSignalGroup | Call::Kill => &[ESRCH, EPERM],
         Call::Waitid | Call::Waitpid => &[ECHILD],
         Call::Ioctl => &[ENOTTY],
         Call::Thread => &[EAGAIN],
