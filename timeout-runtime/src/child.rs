@@ -1,7 +1,7 @@
 //! What runs in the child. Nothing here returns to the caller's code.
 
 use std::any::type_name;
-use std::io::{self, Write};
+use std::io::Write;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -80,43 +80,49 @@ impl Child {
         let mut sink = Sink(Sender::new(&mut self.pipe));
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut sink)));
         let mut code = 0;
-        match outcome {
+        let sent = match outcome {
             // The body forked, and this is its child: the result is not this one's to send.
-            _ if current::child().is_none() => {}
-            Ok(Ok(())) => {
-                if let Err(error) = sink.0.complete() {
-                    let error = CodecError::new(type_name, error);
-                    self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
-                }
-            }
-            Ok(Err(error)) => self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts())),
+            _ if current::child().is_none() => Ok(()),
+            Ok(encoded) => encoded.and_then(|()| {
+                sink.0.complete().map_err(|error| CodecError::new(type_name, error))
+            }),
             Err(payload) => {
                 let note = panic::describe(&*payload);
                 // Its destructor may panic once more.
                 mem::forget(payload);
                 self.say(Tag::Panicked, &codec::to_bytes(&note));
                 code = 101;
+                Ok(())
             }
+        };
+        if let Err(error) = sent {
+            let is_said = self.say(Tag::EncodeFailed, &codec::to_bytes(&error.parts()));
+            // With no way left to say it, the exit code is all that tells: not that of a success.
+            code = if is_said { 0 } else { UNSAID };
         }
-        // Last, for it may wait: for the reader of what it prints, or for a lock that a thread of
-        // the body keeps. What is said by then counts.
-        sys::output::flush_in_child();
         if current::child().is_some() {
             // What the body has started ends with it.
             sys::platform::end_own();
         }
+        // Last, for it may wait: for the reader of what it prints, or for a lock that a thread of
+        // the body keeps. What is said by then counts.
+        sys::output::flush_in_child();
         sys::exit::now(code)
     }
 
-    /// Says a last word, over a new descriptor if the body took the old one away.
-    fn say(&mut self, tag: Tag, payload: &[u8]) {
-        let said = Sender::new(&mut self.pipe).record(tag, payload);
-        if said.is_err() {
-            let again = self.pipe.reopen();
-            let _: io::Result<()> = again.and_then(|pipe| Sender::new(pipe).record(tag, payload));
+    /// Says a last word, over a new descriptor if the body took the old one away. Whether it could.
+    fn say(&mut self, tag: Tag, payload: &[u8]) -> bool {
+        if self.pipe.is_torn() {
+            return false;
         }
+        let said = Sender::new(&mut self.pipe).record(tag, payload);
+        let again = || self.pipe.reopen().and_then(|pipe| Sender::new(pipe).record(tag, payload));
+        said.or_else(|_closed| again()).is_ok()
     }
 }
+
+/// The code of a failure that is none of the body's, in coreutils' `timeout`.
+const UNSAID: i32 = 125;
 
 /// Where the bytes of a value go.
 pub struct Sink<'a>(pub(crate) Sender<&'a mut pipe::Writer>);

@@ -224,7 +224,7 @@ fn io_error(payload: &[u8]) {
 
 fn first_record(payload: &[u8]) {
     let mut receiver = Receiver::new(payload);
-    if let Some(record) = receiver.first() {
+    if let Some(End::Record(record)) = receiver.first() {
         assert_ne!(record.tag, Tag::Data);
         assert!(record.payload.len() <= payload.len());
     }

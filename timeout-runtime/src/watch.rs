@@ -58,6 +58,7 @@ enum Stage {
     },
     /// SIGKILL was sent.
     Killed {
+        again: Deadline,
         until: Deadline,
         why: Why,
     },
@@ -172,9 +173,8 @@ impl Watch {
     fn wait(&mut self, for_bytes: bool) {
         let until = match self.stage {
             Stage::Terminating { until, held: Held::UntilAlone, .. } => until.min(soon()),
-            Stage::Running { until }
-            | Stage::Terminating { until, .. }
-            | Stage::Killed { until, .. } => until,
+            Stage::Running { until } | Stage::Terminating { until, .. } => until,
+            Stage::Killed { again, .. } => again,
         };
         let pipe = (for_bytes && !self.closed).then(|| self.pipe.as_fd());
         let printed = self.echo.as_ref().map(Echo::as_fd);
@@ -215,6 +215,9 @@ impl Watch {
                 let held = self.process.release_if_alone();
                 self.stage = Stage::Terminating { until, why, held };
             }
+            Stage::Killed { again, why, .. } if !self.ended && again.has_passed() => {
+                self.send_sigkill(why);
+            }
             _ => {}
         }
     }
@@ -253,7 +256,13 @@ impl Watch {
 
     fn send_sigkill(&mut self, why: Why) {
         self.process.kill();
-        self.stage = Stage::Killed { until: Deadline::after(Instant::now(), Some(TO_DIE)), why };
+        let after = |duration| Deadline::after(Instant::now(), Some(duration));
+        let until = match self.stage {
+            Stage::Killed { until, .. } => until,
+            _ => after(TO_DIE),
+        };
+        // What the kernel refused (the child was another user's for a moment) it may allow later.
+        self.stage = Stage::Killed { again: after(Duration::from_millis(100)), until, why };
     }
 }
 

@@ -64,13 +64,14 @@ impl<R: Read> Receiver<R> {
         }
     }
 
-    /// Reads the first record, which is no data; `None` when there is none.
-    pub(crate) fn first(&mut self) -> Option<Record> {
+    /// Reads the first record, if it is no data. Whoever goes on without it puts it back.
+    pub(crate) fn first(&mut self) -> Option<End> {
         self.advance();
-        match self.end.take() {
-            Some(End::Record(record)) => Some(record),
-            _ => None,
-        }
+        self.end.take()
+    }
+
+    pub(crate) fn put_back(&mut self, end: Option<End>) {
+        self.end = end;
     }
 
     /// Whether bytes have arrived that nobody asked for.
@@ -115,7 +116,7 @@ impl<R: Read> Receiver<R> {
     fn take(&mut self, bytes: &mut [u8]) -> Result<(), End> {
         let mut filled = 0;
         while filled < bytes.len() {
-            if self.used == self.filled && !matches!(self.refill(), Ok(1..)) {
+            if self.used == self.filled && self.refill().map_err(|error| unreadable(&error))? == 0 {
                 return Err(End::Missing);
             }
             filled += self.copy(&mut bytes[filled..]);
@@ -149,20 +150,29 @@ impl<R: Read> Receiver<R> {
         if wanted == 0 {
             return Ok(0);
         }
-        let length = if self.used < self.filled {
-            self.copy(&mut bytes[..wanted])
-        } else if wanted >= CHUNK {
-            self.source.read(&mut bytes[..wanted])?
-        } else {
-            self.refill()?;
-            self.copy(&mut bytes[..wanted])
-        };
-        if length == 0 {
-            self.end = Some(End::Missing);
+        let read = self.read_data(&mut bytes[..wanted]);
+        match &read {
+            Ok(0) => self.end = Some(End::Missing),
+            Ok(length) => self.left -= length,
+            Err(error) => self.end = Some(unreadable(error)),
         }
-        self.left -= length;
-        Ok(length)
+        read
     }
+
+    fn read_data(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.used == self.filled {
+            if bytes.len() >= CHUNK {
+                return self.source.read(bytes);
+            }
+            self.refill()?;
+        }
+        Ok(self.copy(bytes))
+    }
+}
+
+/// A source that fails will not come to an end.
+fn unreadable(error: &io::Error) -> End {
+    End::Broken(format!("the pipe could not be read: {error}"))
 }
 
 impl<R: Read> Read for Receiver<R> {

@@ -7,7 +7,7 @@ use crate::call::{Pending, Report};
 use crate::child::Child;
 use crate::current;
 use crate::error::{Error, ErrorKind, StoppedBy};
-use crate::frame::{Receiver, Record, Tag};
+use crate::frame::{End, Receiver, Record, Tag};
 use crate::limit::{Deadline, Limit};
 use crate::panic;
 use crate::sys;
@@ -68,14 +68,14 @@ fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
         // Only the child can tell whether its copies of the output streams are usable, and where
         // they lead.
         match receiver.first() {
-            Some(record) if record.tag == Tag::Ready => {
+            Some(End::Record(record)) if record.tag == Tag::Ready => {
                 match (Capture::from_byte(first_byte(&record)), printed) {
                     (Capture::Captured, Some(printed)) => receiver.source().echo(printed),
                     (capture, _) => capture.remember(),
                 }
                 return Ok(Started::Caller(receiver));
             }
-            Some(record) if record.tag == Tag::Contended => {
+            Some(End::Record(record)) if record.tag == Tag::Contended => {
                 contended = contended.with(Streams::from_bits(first_byte(&record)));
                 receiver.source().finish();
                 // Without a stream there is no holder, which would keep the deadline.
@@ -83,9 +83,21 @@ fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
                     return Err(too_late());
                 }
             }
-            _ => {
+            Some(End::Missing) => {
                 let ended = receiver.source().finish();
-                return Err(report.error(ended.kind).with_usage(ended.usage));
+                let kind = match ended.kind {
+                    // By itself: it could not make ready.
+                    ErrorKind::Exited(_) => ErrorKind::Start(io::Error::other(
+                        "the child could not be made ready for the body",
+                    )),
+                    kind => kind,
+                };
+                return Err(report.error(kind).with_usage(ended.usage));
+            }
+            // Whoever waits for the value will find this instead.
+            end => {
+                receiver.put_back(end);
+                return Ok(Started::Caller(receiver));
             }
         }
     }

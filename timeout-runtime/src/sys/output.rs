@@ -20,7 +20,7 @@ pub(crate) mod capture;
 mod holder;
 
 use std::io::{Write, stderr, stdout};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ use crate::limit::Deadline;
 /// So long the child tries to take the locks. Free ones take less than a microsecond; a child
 /// that is not scheduled for longer costs the caller one more fork.
 const PATIENCE: Duration = Duration::from_millis(2);
+
+/// And so long at its end, where what it waits for is a thread of the body.
+const PATIENCE_AT_THE_END: Duration = Duration::from_millis(100);
 
 /// A set of output streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,14 +130,14 @@ pub(crate) fn flush_in_child() {
     let mut stdout = if threads::is_alone() {
         stdout().lock()
     } else {
-        signal::with_alarm(PATIENCE, give_up, || stdout().lock())
+        signal::with_alarm(PATIENCE_AT_THE_END, leave_unflushed, || stdout().lock())
     };
     let _ = stdout.flush();
     flush_c();
 }
 
 /// The alarm of a child whose last word is said.
-extern "C" fn give_up(_: i32) {
+extern "C" fn leave_unflushed(_: i32) {
     exit::now(0);
 }
 
@@ -153,11 +156,35 @@ pub(super) fn is_writable(stream: BorrowedFd<'_>) -> bool {
 /// Empties the buffer of stdout without writing it anywhere: the standard library takes a closed
 /// stdout for one that swallows everything.
 fn discard(stdout: &mut std::io::StdoutLock<'_>) {
-    // It cannot be kept if it is closed already: then there is nothing to put back.
-    let kept = stdout.as_fd().try_clone_to_owned();
+    let kept = Kept::stdout().unwrap_or_else(|_| give_up());
     let _ = nix::unistd::close(libc::STDOUT_FILENO);
     let _ = stdout.flush();
-    if let Ok(kept) = kept {
-        let _ = super::retry(|| nix::unistd::dup2_stdout(&kept));
+    kept.put_back();
+}
+
+/// The descriptor behind stdout, while another is in its place. In a child only.
+struct Kept(Option<OwnedFd>);
+
+impl Kept {
+    fn stdout() -> std::io::Result<Self> {
+        match stdout().as_fd().try_clone_to_owned() {
+            Ok(kept) => Ok(Self(Some(kept))),
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(Self(None)),
+            Err(error) => Err(error),
+        }
     }
+
+    fn put_back(self) {
+        match self.0 {
+            Some(kept) if super::retry(|| nix::unistd::dup2_stdout(&kept)).is_err() => give_up(),
+            Some(_) => {}
+            None => drop(nix::unistd::close(libc::STDOUT_FILENO)),
+        }
+    }
+}
+
+/// Without its stdout the child must not run the body, whose next file would come to be stdout.
+/// It ends before it has said [`Tag::Ready`].
+fn give_up() -> ! {
+    exit::now(1)
 }

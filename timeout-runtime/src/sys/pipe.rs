@@ -30,6 +30,8 @@ pub(crate) struct Writer {
     caller: (u32, i32),
     written: usize,
     trusted: bool,
+    /// A write failed in the middle of what was to be said: nothing can be said after that.
+    torn: bool,
 }
 
 /// A descriptor by its number, for those who cannot reach its owner: the panic hook.
@@ -42,7 +44,8 @@ pub(crate) fn pipe() -> io::Result<(Reader, Writer)> {
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let caller = (std::process::id(), reader.as_raw_fd());
     let identity = identity(&writer)?;
-    let writer = Writer { file: writer.into(), identity, caller, written: 0, trusted: true };
+    let writer =
+        Writer { file: writer.into(), identity, caller, written: 0, trusted: true, torn: false };
     Ok((Reader(reader), writer))
 }
 
@@ -87,9 +90,15 @@ impl AsFd for Reader {
 }
 
 impl Writer {
-    /// Before the next write it is to be made sure that the descriptor is still this pipe.
+    /// What is written from here on is one frame, and before that it is to be made sure that the
+    /// descriptor is still this pipe.
     pub(crate) fn distrust(&mut self) {
         self.trusted = false;
+        self.written = 0;
+    }
+
+    pub(crate) fn is_torn(&self) -> bool {
+        self.torn
     }
 
     fn check(&mut self) -> io::Result<()> {
@@ -135,7 +144,7 @@ impl Write for Writer {
             match retry(|| nix::unistd::write(&self.file, bytes)) {
                 // The body made it non-blocking.
                 Err(Errno::EAGAIN) => wait_for_room(&self.file)?,
-                written => break written?,
+                written => break written.inspect_err(|_failed| self.torn = self.written > 0)?,
             }
         };
         self.written = self.written.saturating_add(length);

@@ -30,6 +30,7 @@ impl Status {
 pub(crate) enum Held {
     No,
     /// Its descendants go first.
+    #[cfg_attr(timeout_portable, allow(dead_code, reason = "nothing portable finds them"))]
     UntilAlone,
 }
 

@@ -65,12 +65,20 @@ impl Process {
         let watched = &mut watched[..count];
         let result = retry(|| ppoll(watched, until.remaining().map(timespec), None));
         if result.is_err() {
-            // No memory for a moment (`poll(2)` has no other error here): look again soon.
+            // No memory for a moment, or the limit on descriptors is now below the few that are
+            // waited for (`poll(2)`): look again soon, without it.
             std::thread::sleep(Duration::from_millis(1));
-            return Ready::default();
+            return Ready { ended: self.has_ended(), readable: true };
         }
         let fired = |poll: &PollFd<'_>| poll.any().unwrap_or(true);
         Ready { ended: fired(&watched[0]), readable: watched[1..].iter().any(fired) }
+    }
+
+    fn has_ended(&self) -> bool {
+        let flags = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG;
+        let looked = self.waitid(flags, ptr::null_mut());
+        // SAFETY: as in `wait_status`; without an end the number is zero.
+        looked.map_or_else(|error| error == Errno::ECHILD, |info| unsafe { info.si_pid() } != 0)
     }
 
     /// Sends a signal to the child alone.
@@ -129,12 +137,14 @@ impl Process {
 
     fn send_to_group(&self, signal: i32) -> nix::Result<()> {
         match self.send(signal, PIDFD_SIGNAL_PROCESS_GROUP) {
-            // Before Linux 6.9. The number is right as long as the child is not reaped.
-            Err(Errno::EINVAL) => {
+            Ok(()) => Ok(()),
+            Err(Errno::ESRCH) => Err(Errno::ESRCH),
+            // Before Linux 6.9 (EINVAL), or a sandbox that does not know the call. The number is
+            // right as long as the child is not reaped.
+            Err(_) => {
                 // SAFETY: two integers.
                 Errno::result(unsafe { libc::kill(-self.pid.as_raw(), signal) }).map(drop)
             }
-            sent => sent,
         }
     }
 
@@ -199,24 +209,9 @@ impl Process {
     }
 
     fn wait_status(&self) -> nix::Result<(Status, Usage)> {
-        let fd = libc::id_t::try_from(self.pidfd.as_raw_fd()).unwrap_or(libc::id_t::MAX);
-        // SAFETY: zero is valid for both, which are plain numbers.
-        let (mut info, mut usage): (libc::siginfo_t, libc::rusage) =
-            unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
-        retry(|| {
-            // SAFETY: both live through the call. The system call and not the C library's
-            // function, which hides the usage.
-            Errno::result(unsafe {
-                libc::syscall(
-                    libc::SYS_waitid,
-                    libc::P_PIDFD,
-                    fd,
-                    &raw mut info,
-                    libc::WEXITED,
-                    &raw mut usage,
-                )
-            })
-        })?;
+        // SAFETY: zero is valid for it: plain numbers.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        let info = self.waitid(libc::WEXITED, &raw mut usage)?;
         // SAFETY: `waitid` succeeded, so the union holds what a SIGCHLD carries.
         let value = unsafe { info.si_status() };
         let status = match info.si_code {
@@ -224,6 +219,20 @@ impl Process {
             code => Status::Signaled { signal: value, core_dumped: code == libc::CLD_DUMPED },
         };
         Ok((status, process::usage(&usage)))
+    }
+
+    /// The system call and not the C library's function, which hides the usage.
+    fn waitid(&self, flags: i32, usage: *mut libc::rusage) -> nix::Result<libc::siginfo_t> {
+        let fd = libc::id_t::try_from(self.pidfd.as_raw_fd()).unwrap_or(libc::id_t::MAX);
+        // SAFETY: zero is valid for it: plain numbers.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        retry(|| {
+            // SAFETY: `info` lives through the call, and so does the caller's `usage`, or is null.
+            Errno::result(unsafe {
+                libc::syscall(libc::SYS_waitid, libc::P_PIDFD, fd, &raw mut info, flags, usage)
+            })
+        })?;
+        Ok(info)
     }
 
     /// The status that the kernel keeps for holders of a pidfd (`PIDFD_GET_INFO`, Linux 6.15).

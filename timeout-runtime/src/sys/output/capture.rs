@@ -13,9 +13,9 @@ use std::fmt;
 use std::io::{self, Read, Write, stdout};
 use std::os::fd::AsFd;
 
-use nix::errno::Errno;
-use nix::unistd::{close, dup2_stderr, dup2_stdout};
+use nix::unistd::{dup2_stderr, dup2_stdout};
 
+use super::Kept;
 use crate::sys::pipe::{Reader, Writer, pipe};
 use crate::sys::retry;
 
@@ -78,16 +78,10 @@ impl Question {
     /// In the child: finds it out. If the thread is captured, stdout and stderr are now the pipe,
     /// one for both, which keeps their order; if not, they are what they were.
     pub(crate) fn answer(mut self) -> Capture {
-        let kept = match stdout().as_fd().try_clone_to_owned() {
-            Ok(kept) => Some(kept),
-            Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => None,
-            Err(_) => return Capture::Unknown,
-        };
+        let Ok(kept) = Kept::stdout() else { return Capture::Unknown };
         let answer = self.try_answer().unwrap_or(Capture::Unknown);
-        match kept {
-            _ if answer == Capture::Captured => {}
-            Some(kept) => drop(retry(|| dup2_stdout(&kept))),
-            None => drop(close(libc::STDOUT_FILENO)),
+        if answer != Capture::Captured {
+            kept.put_back();
         }
         answer
     }
