@@ -86,6 +86,7 @@ pub fn main() -> ExitCode {
     for law in after.compare(&before) {
         run.tally.broken(law);
     }
+    descendants::end_all();
     screen.print(&table::render(&run, &before, &after));
     if run.tally.laws_broken() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
