@@ -18,13 +18,17 @@
 //!
 //! - The outcome is the one that this body must have: the kind, the value, the exit code.
 //! - The call returned by its limit, its grace if that was used, and 5 s; a timeout not before.
-//! - When it had returned, its child was gone, and nothing ran that the child had started.
+//! - When it had returned, its child was gone, and nothing ran that the child had started (for what
+//!   had left the child's process group: `ROAMERS_END` in `run/descendants.rs`).
 //! - At the end the process has the descriptors, children and threads that it had after the first
 //!   calls, and its memory is within 1 MiB of what it was (judged after 2,000 calls of warming up).
 //!
 //! Some bodies take a lock that a thread of the caller may have held at the fork (the environment's,
 //! that of `std::process::exit`), which the documentation of the crate leaves to the body: these may
 //! wait until their limit, and the table says how many did.
+//!
+//! The allocator's caches of each thread count as memory in use, and fill by some 0.5 MiB in the
+//! course of 100,000 calls; `GLIBC_TUNABLES=glibc.malloc.tcache_count=0` runs without them.
 //!
 //! Progress goes to stderr and the table to stdout; what the threads print goes to `/dev/null`.
 //! Ctrl-C ends the run with the table. Exit codes: 0 when every law was kept, 1 when one was broken,
