@@ -57,3 +57,37 @@ fn match_regex_reports_lines_that_explode_and_goes_on() {
     assert!(complaints.contains("timed out after 0.5 s"), "{complaints}");
     assert_eq!(output.status.code(), Some(1));
 }
+
+// The portable path promises less: see "Platforms" in the documentation of the crate.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(timeout_portable)))]
+#[test]
+fn soak_goes_through_every_end_and_breaks_no_law() {
+    let arguments = ["--seconds", "3", "--seed", "1", "--threads", "4"];
+    let output = program("soak").args(arguments).output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    assert!(said.contains("seed 1, 4 threads: 0 laws broken"), "{said}");
+    // The first column has the names, the third the calls.
+    let rows: Vec<_> =
+        said.lines().skip(1).take_while(|line| !line.starts_with("median")).collect();
+    assert!(rows.len() > 50, "{said}");
+    for row in rows {
+        let calls: String = row.chars().skip(55).take(9).collect();
+        assert!(calls.trim().parse::<u64>().unwrap() > 0, "{row}");
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn soak_says_how_it_is_used() {
+    let wrong = [&["10"][..], &["--seconds"], &["--seed", "x"], &["--threads", "0"]];
+    for arguments in wrong.into_iter().chain([&["--calls", "1", "--seconds", "1"][..]]) {
+        let output = program("soak").args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("usage: soak "), "{arguments:?}");
+        assert_eq!(text(&output.stdout), "");
+    }
+    let output = program("soak").arg("--help").output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("--thief"));
+}

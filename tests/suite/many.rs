@@ -10,9 +10,10 @@ use timeout_runtime::{ErrorKind, Timeout};
 
 use crate::support::{LONG, Traces, isolated, spin};
 
+/// One of ten ends.
 fn mixed_end(number: u64) {
     let timeout = Timeout::new(LONG);
-    match number % 5 {
+    match number % 10 {
         0 => assert_eq!(timeout.run(|| number).unwrap(), number),
         1 => {
             let error = timeout.run(|| -> u8 { panic!("{number}") }).unwrap_err();
@@ -27,11 +28,38 @@ fn mixed_end(number: u64) {
             let error = Timeout::new(0.01).run(|| -> u8 { spin() }).unwrap_err();
             assert!(error.is_timeout(), "{error}");
         }
-        _ => {
+        4 => {
             let text = timeout.run(|| number.to_string().repeat(20_000)).unwrap();
             assert!(text.starts_with(&number.to_string()) && text.len() >= 20_000);
         }
+        5 => {
+            let error = timeout.run(|| -> u8 { std::process::abort() }).unwrap_err();
+            let kind = error.kind();
+            assert!(matches!(kind, ErrorKind::Signaled { signal: libc::SIGABRT, .. }), "{error}");
+        }
+        6 => drop(timeout.start(|| -> u8 { spin() }).unwrap()),
+        7 => {
+            let mut call = timeout.start(|| -> u8 { spin() }).unwrap();
+            assert!(call.pending());
+            call.cancel();
+            let error = call.join().unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Cancelled), "{error}");
+        }
+        8 => assert!(Timeout::new(0).run(|| number).unwrap_err().is_timeout()),
+        _ => assert_eq!(timeout.run(|| leaves_one_running(number)).unwrap(), number),
     }
+}
+
+fn leaves_one_running(number: u64) -> u64 {
+    // SAFETY: the new process does nothing but wait for its end.
+    unsafe {
+        if libc::fork() == 0 {
+            loop {
+                libc::pause();
+            }
+        }
+    }
+    number
 }
 
 /// Runs `work` on so many threads at once. No thread starts or ends meanwhile: at those moments it
@@ -52,11 +80,12 @@ fn side_by_side(threads: u64, work: impl Fn(u64) + Sync) {
     });
 }
 
+/// The long form of this is the example `soak`.
 #[test]
-fn eight_threads_of_forty_calls_get_each_their_own_end() {
+fn two_thousand_calls_of_mixed_ends_leave_the_process_as_it_was() {
     isolated(|| {
         let before = Traces::now();
-        side_by_side(8, |thread| (0..40).for_each(|call| mixed_end(thread * 1000 + call)));
+        side_by_side(8, |thread| (0..250).for_each(|call| mixed_end(thread * 1000 + call)));
         before.assert_unchanged();
     });
 }
