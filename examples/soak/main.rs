@@ -18,8 +18,8 @@
 //!
 //! - The outcome is the one that this body must have: the kind, the value, the exit code.
 //! - The call returned by its limit, its grace if that was used, and 5 s; a timeout not before.
-//! - When it had returned, its child was gone, and nothing ran that the child had started (for what
-//!   had left the child's process group: `ROAMERS_END` in `run/descendants.rs`).
+//! - When it had returned, its child was gone, and nothing ran that the child had started, but
+//!   for what had left the process group of one that crashed.
 //! - At the end the process has the descriptors, children and threads that it had after the first
 //!   calls, and its memory is within 1 MiB of what it was (judged after 2,000 calls of warming up).
 //!

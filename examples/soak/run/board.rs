@@ -14,12 +14,12 @@ pub struct Marker {
     pub thread: usize,
     pub number: u64,
     /// Of a body whose descendants leave its process group.
-    pub roams: bool,
+    pub escapes: bool,
 }
 
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let group = if self.roams { 'o' } else { 'i' };
+        let group = if self.escapes { 'o' } else { 'i' };
         write!(f, "{}{:02x}{:06x}{group}", run_name(), self.thread, self.number & 0xFF_FFFF)
     }
 }

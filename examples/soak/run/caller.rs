@@ -53,8 +53,7 @@ impl<'a> Caller<'a> {
     fn call_once(&mut self, end: usize) {
         self.number += 1;
         self.boards.iter().for_each(|board| board.wipe());
-        let marker =
-            Marker { thread: self.thread, number: self.number, roams: ALL[end].leaves_its_group };
+        let marker = Marker { thread: self.thread, number: self.number, escapes: ALL[end].escapes };
         let thief = self.run.arguments.thief;
         let mut case = Case { random: &mut self.random, boards: self.boards, marker, thief };
         let seen = catch_unwind(AssertUnwindSafe(|| (ALL[end].call)(&mut case)))
@@ -71,8 +70,8 @@ impl<'a> Caller<'a> {
                 .broken(format!("{name}: {why} (seed {seed}, thread {thread}, its call {number})"));
         }
         self.run.tally.add(end, seen.ok());
-        if ALL[end].leaves_its_group {
-            descendants::end_roamers_of(marker);
+        if ALL[end].escapes {
+            descendants::end_escaped_of(marker);
         }
     }
 }

@@ -7,15 +7,10 @@ use std::time::{Duration, Instant};
 use super::board::{Board, Marker, run_name};
 use super::random::Random;
 
-/// Whether the library ends descendants that have left the child's process group: sessions of
-/// their own, daemons, and the child of a call in a body that ran out of time. Where it does not,
-/// these are ended here, and none of them breaks a law.
-pub const ROAMERS_END: bool = false;
-
 /// In the caller, when the call has returned: its children are reaped, and nothing runs that they
 /// started.
 pub fn all_gone(boards: &[Board], marker: Marker) -> Result<(), String> {
-    if marker.roams && !ROAMERS_END {
+    if marker.escapes {
         return Ok(());
     }
     for pid in boards.iter().flat_map(|board| board.child().into_iter().chain(board.descendants()))
@@ -30,14 +25,14 @@ pub fn all_gone(boards: &[Board], marker: Marker) -> Result<(), String> {
     Ok(())
 }
 
-/// Ends what the library does not, if it does not.
-pub fn end_roamers() {
-    end_those(|name| name.ends_with('o'));
+/// Ends what had left the group of a child that crashed, which is the one thing not promised.
+pub fn end_escaped() {
+    end_marked(|name| name.ends_with('o'));
 }
 
 /// The same, of one call.
-pub fn end_roamers_of(marker: Marker) {
-    end_those(|name| name == marker.to_string());
+pub fn end_escaped_of(marker: Marker) {
+    end_marked(|name| name == marker.to_string());
 }
 
 /// At the end of a run: whatever is left, by a broken law, would keep the output open.
@@ -45,21 +40,15 @@ pub fn end_all() {
     end_marked(|_| true);
 }
 
-fn end_those(are_meant: impl Fn(&str) -> bool) {
-    if !ROAMERS_END {
-        end_marked(are_meant);
-    }
-}
-
 fn end_marked(are_meant: impl Fn(&str) -> bool) {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(5) {
-        let mut roamers = marked();
-        roamers.retain(|(_, name)| are_meant(name));
-        if roamers.is_empty() {
+        let mut escaped = marked();
+        escaped.retain(|(_, name)| are_meant(name));
+        if escaped.is_empty() {
             return;
         }
-        for (pid, _) in roamers {
+        for (pid, _) in escaped {
             // SAFETY: two integers. It carried our marker a moment ago.
             unsafe { libc::kill(pid, libc::SIGKILL) };
         }

@@ -25,7 +25,7 @@ const WARM: u64 = 2_000;
 
 impl Rest {
     pub fn now(tally: &Tally) -> Self {
-        descendants::end_roamers();
+        descendants::end_escaped();
         let children = children();
         let is_zombie = |pid: &&String| descendants::state(pid).is_some_and(|state| state == 'Z');
         let (heap, resident) = memory();

@@ -30,7 +30,10 @@ impl Status {
 pub(crate) enum Held {
     No,
     /// Its descendants go first.
-    #[cfg_attr(timeout_portable, allow(dead_code, reason = "nothing portable finds them"))]
+    #[cfg_attr(
+        any(timeout_portable, not(target_os = "linux")),
+        allow(dead_code, reason = "nothing portable finds them")
+    )]
     UntilAlone,
 }
 
