@@ -10,11 +10,12 @@ use std::net::ToSocketAddrs;
 use std::panic::catch_unwind;
 use std::process::Command;
 use std::sync::Mutex;
+use std::time::Duration;
 use std::{env, thread};
 
 use timeout_runtime::{ErrorKind, Timeout};
 
-use crate::support::{LONG, Traces, beside, isolated, text};
+use crate::support::{LONG, Traces, beside, isolated_for, text};
 
 /// How many calls each storm gets. More than the default is for a look by hand.
 fn calls() -> u64 {
@@ -51,7 +52,7 @@ fn make_calls() {
 
 #[track_caller]
 fn weather(storms: &[Storm]) {
-    isolated(|| {
+    isolated_for(5 * LONG + Duration::from_millis(100 * calls()), || {
         print_to_nowhere();
         beside(storms, || {
             Timeout::new(LONG).run(|| 1).unwrap();

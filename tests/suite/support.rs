@@ -23,7 +23,12 @@ pub const LONG: Duration = Duration::from_secs(60);
 /// threads, children, signals or descriptors are there. A panic in it fails the test.
 #[track_caller]
 pub fn isolated(scenario: impl FnOnce()) {
-    if let Err(error) = Timeout::new(5 * LONG).run(scenario) {
+    isolated_for(5 * LONG, scenario);
+}
+
+#[track_caller]
+pub fn isolated_for(limit: Duration, scenario: impl FnOnce()) {
+    if let Err(error) = Timeout::new(limit).run(scenario) {
         panic!("{error:#}");
     }
 }
