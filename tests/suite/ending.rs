@@ -165,7 +165,7 @@ fn grandchildren_end_with_the_child() {
     for (end, expected) in ends {
         let started = Instant::now();
         let limit = if expected == "timed out" { Duration::from_secs(5) } else { LONG };
-        let (pids, result) = with_grandchildren(Timeout::new(limit), end);
+        let (pids, result) = with_grandchildren(Timeout::new(limit).grace(0.5), end);
         assert_eq!(pids.len(), 3, "{result:?}");
         assert!(result.map_or_else(|text| text.contains(expected), |_| expected.is_empty()));
         // They are dead when the call returns: this is no wait.

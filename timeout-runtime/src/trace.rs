@@ -87,6 +87,8 @@ fn resolve(addresses: &[u64]) -> Vec<Frame> {
             frames.push(Frame { function: format!("{address:#x}"), place: None });
         }
     }
+    // Tens of megabytes of debug information, which each fork after this would have to copy.
+    backtrace::clear_symbol_cache();
     frames
 }
 

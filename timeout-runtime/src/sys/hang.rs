@@ -84,7 +84,7 @@ impl Slate {
     /// In the caller: the stack of the body, if there is an answer in time.
     pub(crate) fn ask(&self, process: &mut Process) -> Vec<u64> {
         let answer = self.answer();
-        if answer.state.load(Ordering::Acquire) == SILENT {
+        if answer.state.load(Ordering::Acquire) == SILENT || process.is_stopped() {
             return Vec::new();
         }
         process.signal(Signal::SIGURG);

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid};
 
 use super::lock;
@@ -34,7 +34,9 @@ const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
 pub(crate) struct Process {
     pid: Pid,
     pidfd: OwnedFd,
-    /// The descendants that are dead, and will have lost their parent when the child ends.
+    /// All its descendants are dead: it was stopped when that was seen.
+    is_alone: bool,
+    /// These will have lost their parent when the child ends.
     orphans: Vec<i32>,
 }
 
@@ -44,7 +46,8 @@ impl Process {
         let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
         let fd = i32::try_from(fd).map_err(io::Error::other)?;
         // SAFETY: the kernel just gave it to us.
-        Ok(Self { pid, pidfd: unsafe { OwnedFd::from_raw_fd(fd) }, orphans: Vec::new() })
+        let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { pid, pidfd, is_alone: false, orphans: Vec::new() })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -86,6 +89,11 @@ impl Process {
         let _ = self.send(signal as i32, 0);
     }
 
+    /// Whether it can answer nothing before it is continued.
+    pub(crate) fn is_stopped(&self) -> bool {
+        proc::state(self.pid.as_raw(), 1) == proc::State::Stopped
+    }
+
     /// Whether every thread of it waits for a lock, and nobody is left to release it.
     pub(crate) fn waits_for_locks(&self) -> bool {
         lock::is_waited_for(self.pid.as_raw())
@@ -113,7 +121,7 @@ impl Process {
         if !tree::is_dead_below(self.pid) {
             return Held::UntilAlone;
         }
-        self.orphans = proc::children(self.pid.as_raw());
+        self.note_orphans();
         self.signal_group(Signal::SIGCONT);
         Held::No
     }
@@ -121,9 +129,17 @@ impl Process {
     /// Sends SIGKILL to all the descendants of the child, and to the child when they are dead.
     pub(crate) fn kill(&mut self) {
         self.signal(Signal::SIGSTOP);
-        Tree::below(self.pid).end();
-        self.orphans = proc::children(self.pid.as_raw());
+        if Tree::below(self.pid).end() {
+            self.note_orphans();
+        }
         self.signal_group(Signal::SIGKILL);
+    }
+
+    /// When all below the child are dead. Only of a child that is still there, stopped, is that more
+    /// than nothing seen.
+    fn note_orphans(&mut self) {
+        self.orphans = proc::children(self.pid.as_raw());
+        self.is_alone = self.is_stopped();
     }
 
     /// Sends a signal to the child's whole group, and to the child if it has left it for another
@@ -168,7 +184,10 @@ impl Process {
     pub(crate) fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
         let _ = self.send_to_group(libc::SIGKILL);
         let reaped = self.wait_status();
-        process::wait_until(|| self.group_is_dead());
+        if !self.is_alone && !self.group_is_empty() {
+            process::wait_until(|| self.group_is_dead());
+            self.reap_group();
+        }
         self.reap_orphans();
         match reaped {
             Ok((status, usage)) => (Some(status), Some(usage)),
@@ -181,7 +200,7 @@ impl Process {
     pub(crate) fn reap_later(&mut self) -> (Option<Status>, Option<Usage>) {
         if let Ok(pidfd) = self.pidfd.try_clone() {
             let orphans = std::mem::take(&mut self.orphans);
-            process::reap_later(Self { pid: self.pid, pidfd, orphans });
+            process::reap_later(Self { pid: self.pid, pidfd, is_alone: false, orphans });
         }
         (None, None)
     }
@@ -189,16 +208,27 @@ impl Process {
     /// Where this process is the one that orphans go to (the first of a container, or a subreaper),
     /// what the child left dead is to be reaped here; elsewhere this fails, and harms nobody.
     fn reap_orphans(&mut self) {
+        let flags = Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL);
         for pid in self.orphans.drain(..) {
-            let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL));
+            let _ = waitpid(Pid::from_raw(pid), flags);
         }
     }
 
+    fn group_is_empty(&self) -> bool {
+        self.send_to_group(0) == Err(Errno::ESRCH)
+    }
+
+    /// As [`reap_orphans`](Self::reap_orphans), for those that nobody had found.
+    fn reap_group(&self) {
+        let group = Pid::from_raw(-self.pid.as_raw());
+        let flags = Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL);
+        while waitpid(group, flags).is_ok_and(|status| status != WaitStatus::StillAlive) {}
+    }
+
     /// Whether nobody of the group runs any more: it is empty, or what is left are statuses that
-    /// their new parent, usually `init`, has not taken yet. Only a group that was not empty at the
-    /// child's end costs more than one system call.
+    /// their new parent, usually `init`, has not taken yet.
     fn group_is_dead(&self) -> bool {
-        if self.send_to_group(0) == Err(Errno::ESRCH) {
+        if self.group_is_empty() {
             return true;
         }
         let Ok(processes) = fs::read_dir("/proc") else { return false };

@@ -21,8 +21,9 @@ use super::proc::{self, State};
 /// So many living ones are seen at once; if there are more, they are ended in portions.
 const MOST: usize = 512;
 
-/// A process needs no longer than this to stop, unless the kernel has business with it.
-const TO_STOP: Duration = Duration::from_millis(50);
+/// A process needs no longer than this to stop, unless the kernel has business with it. It has to be
+/// scheduled once: what is sent to it before that may overtake the stop.
+const TO_STOP: Duration = Duration::from_millis(500);
 
 /// And this to end.
 const TO_END: Duration = Duration::from_secs(2);
@@ -83,20 +84,22 @@ impl Tree {
         self.living[..self.count].iter().map(|pid| Pid::from_raw(*pid))
     }
 
-    /// Ends all that is below the root, which is stopped.
-    pub(crate) fn end(&mut self) {
+    /// Ends all that is below the root, which is stopped. False: in time not everybody was dead.
+    pub(crate) fn end(&mut self) -> bool {
         let start = Instant::now();
         for look in 0.. {
             // Whoever lost its parent during a look shows in the next one.
             let (before, lived) = (self.seen, !self.is_empty() || look == 0);
             self.look();
             let is_settled = !lived && self.seen == before || self.seen == 0 && !self.moves;
-            if self.is_empty() && is_settled || start.elapsed() > TO_END {
-                return;
+            let is_over = self.is_empty() && is_settled;
+            if is_over || start.elapsed() > TO_END {
+                return is_over;
             }
             self.kill();
             pause(look);
         }
+        false
     }
 
     fn kill(&self) {

@@ -60,6 +60,11 @@ impl Process {
     }
 
     /// Nothing portable tells.
+    pub(crate) fn is_stopped(&self) -> bool {
+        false
+    }
+
+    /// Nothing portable tells.
     pub(crate) fn waits_for_locks(&self) -> bool {
         false
     }
