@@ -48,6 +48,11 @@ fn run<T: Serialize + for<'a> Deserialize<'a>>(body: impl FnOnce() -> T) -> Erro
 
 /// Starts what never ends; it must have begun long before its limit.
 fn start<T: Serialize + for<'a> Deserialize<'a>>(body: impl FnOnce() -> T) -> Call<T> {
+    Timeout::new(2).grace(LONG).start(body).unwrap()
+}
+
+/// The same, of what SIGTERM does not end.
+fn start_stubborn<T: Serialize + for<'a> Deserialize<'a>>(body: impl FnOnce() -> T) -> Call<T> {
     Timeout::new(2).grace(0.3).start(body).unwrap()
 }
 
@@ -63,6 +68,10 @@ fn ran_out<T: Serialize + for<'a> Deserialize<'a>>(call: Call<T>) -> Error {
 #[track_caller]
 fn run_out<T: Serialize + for<'a> Deserialize<'a>>(body: impl FnOnce() -> T) -> Error {
     ran_out(start(body))
+}
+
+fn run_out_of_grace<T: Serialize + for<'a> Deserialize<'a>>(body: impl FnOnce() -> T) -> Error {
+    ran_out(start_stubborn(body))
 }
 
 fn handle(signal: i32, handler: extern "C" fn(i32)) {
@@ -349,7 +358,7 @@ fn a_body_that_stops_again_and_again_is_killed() {
         raise(libc::SIGSTOP);
     }
     traceless(|| {
-        let error = run_out(|| -> u8 {
+        let error = run_out_of_grace(|| -> u8 {
             for signal in [libc::SIGTERM, libc::SIGCONT, libc::SIGURG] {
                 handle(signal, stop);
             }
@@ -448,7 +457,7 @@ fn a_body_that_takes_no_signal_is_killed() {
                 7
             });
             assert_eq!(value.unwrap(), 7);
-            start(move || -> u8 {
+            start_stubborn(move || -> u8 {
                 refuse();
                 spin()
             })
@@ -522,7 +531,7 @@ fn a_fork_bomb_ends() {
         let before = Traces::now();
         let forks = shared_counter();
         let (mut reader, mut writer) = pipe().unwrap();
-        let error = run_out(|| -> u8 {
+        let error = run_out_of_grace(|| -> u8 {
             writer.write_all(&std::process::id().to_le_bytes()).unwrap();
             fork_without_end(forks)
         });
@@ -642,7 +651,7 @@ fn a_body_that_becomes_another_program_ends_as_that_does() {
         let error = run_out(|| become_program("sleep", &["600"]));
         assert_kind!(error, ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm });
         assert!(error.trace().is_none());
-        let error = run_out(|| become_program("sh", &["-c", "trap '' TERM; sleep 600"]));
+        let error = run_out_of_grace(|| become_program("sh", &["-c", "trap '' TERM; sleep 600"]));
         assert_kind!(error, ErrorKind::TimedOut { stopped_by: StoppedBy::Sigkill });
         // What could not be started is for the body to say.
         let said = Timeout::new(LONG).run(|| become_program("/nonexistent", &[]));
@@ -695,7 +704,7 @@ fn a_body_that_changes_its_group_is_no_safer() {
                 change();
                 spin()
             });
-            let ignores = start(move || -> u8 {
+            let ignores = start_stubborn(move || -> u8 {
                 change();
                 // SAFETY: no handler is installed.
                 unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };

@@ -153,7 +153,9 @@ impl Watch {
         self.echo.take().into_iter().for_each(Echo::finish);
         let (kind, stopped) = match self.stage {
             // Nobody looked at the call, or this process was stopped: the fuse has burnt down.
-            Stage::Running { .. } if is_killed(status) && self.fuse.has_passed() => {
+            Stage::Running { .. } | Stage::Terminating { why: Why::Deadline, .. }
+                if is_killed(status) && self.fuse.has_passed() =>
+            {
                 (ErrorKind::TimedOut { stopped_by: StoppedBy::Sigkill }, true)
             }
             Stage::Terminating { why: Why::Deadline, .. } => {
