@@ -171,7 +171,8 @@ impl Watch {
         Ended { kind, stopped, stack: std::mem::take(&mut self.stack), hang: self.hang, usage }
     }
 
-    /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next step of escalation.
+    /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next
+    /// step of escalation.
     fn wait(&mut self, for_bytes: bool) {
         let until = match self.stage {
             Stage::Terminating { until, held: Held::UntilAlone, .. } => until.min(soon()),
@@ -305,7 +306,7 @@ impl Read for Watch {
                 Err(error) => return Err(error),
             }
             // What it wrote before its end was just read: the order is wait, then read.
-            if self.ended {
+            if self.ended || self.is_stuck() {
                 return Ok(0);
             }
             self.wait(true);
