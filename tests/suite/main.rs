@@ -9,6 +9,7 @@ mod bystanders;
 mod caller;
 mod calls;
 mod captured;
+mod cooperative;
 mod deadline;
 mod death;
 #[cfg(not(timeout_portable))]

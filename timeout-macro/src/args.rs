@@ -9,6 +9,8 @@ use syn::{Error, Expr, LitStr, Path, Result, Token, parenthesized, parse_quote, 
 /// `LIMIT, key, key = value, ...`
 pub(crate) struct Args {
     pub(crate) limit: Expr,
+    /// The keys that are given, for errors that point at one.
+    keys: Vec<Ident>,
     pub(crate) grace: Option<Expr>,
     pub(crate) start: Option<LitStr>,
     /// The keyword, for errors that point at it.
@@ -27,17 +29,16 @@ const KEYS: &str = "`grace = ..`, `start = ..`, `wrap`, `panic`, `on_timeout = .
 impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut args = Self { limit: limit(input)?, ..Self::default() };
-        let mut seen: Vec<Ident> = Vec::new();
         while !input.is_empty() {
             comma(input)?;
             if input.is_empty() {
                 break;
             }
             let key = key(input)?;
-            if seen.contains(&key) {
+            if args.keys.contains(&key) {
                 return Err(Error::new(key.span(), format!("`{key}` is given twice")));
             }
-            seen.push(key.clone());
+            args.keys.push(key.clone());
             args.value(key, input)?;
         }
         Ok(args)
@@ -49,6 +50,7 @@ impl Default for Args {
     fn default() -> Self {
         Self {
             limit: Expr::PLACEHOLDER,
+            keys: Vec::new(),
             grace: None,
             start: None,
             wrap: None,
@@ -62,6 +64,11 @@ impl Default for Args {
 }
 
 impl Args {
+    /// The key of this name, if it is given.
+    pub(crate) fn key(&self, name: &str) -> Option<&Ident> {
+        self.keys.iter().find(|key| *key == name)
+    }
+
     fn value(&mut self, key: Ident, input: ParseStream<'_>) -> Result<()> {
         match key.to_string().as_str() {
             "grace" => self.grace = Some(after_equals(&key, input)?),

@@ -21,10 +21,26 @@
 //! }
 //! ```
 //!
+//! An `async fn` is stopped at an `.await`, and needs no child:
+//!
+//! ```text
+//! // Input:
+//! #[timeout(limit)]
+//! async fn fetch(&mut self, limit: f64) -> Page { BODY }
+//!
+//! // Output:
+//! async fn fetch(&mut self, limit: f64) -> Result<Page, timeout_runtime::Error> {
+//!     timeout_runtime::__private::needs_tokio! {}
+//!     use timeout_runtime::__private::{FailureByFrom as _, ..};
+//!     let result = cooperative(limit, "fetch", async move { BODY }).await;
+//!     result
+//! }
+//! ```
+//!
 //! The fork shows in the types: `send` never returns, so what the body moves out of its arguments
 //! is moved in one arm only, and the caller's arm still has them all.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, ReturnType, Signature};
@@ -32,6 +48,7 @@ use syn::{Attribute, ReturnType, Signature};
 use crate::args::Args;
 use crate::carried;
 use crate::item::Item;
+use crate::valid;
 
 pub(crate) fn function(args: &Args, item: &Item) -> TokenStream {
     let decorated = decorated(args, item);
@@ -40,12 +57,23 @@ pub(crate) fn function(args: &Args, item: &Item) -> TokenStream {
 }
 
 fn decorated(args: &Args, item: &Item) -> TokenStream {
-    let Item { attributes, visibility, signature, body } = item;
-    let private = private(args);
+    let Item { attributes, visibility, .. } = item;
     let outer = signature_of(args, item);
+    let body = if item.is_async() { cooperative(args, item) } else { hard(args, item) };
+    quote! {
+        #(#attributes)*
+        #[allow(clippy::missing_errors_doc, clippy::double_must_use)]
+        #visibility #outer {
+            #body
+        }
+    }
+}
+
+fn hard(args: &Args, item: &Item) -> TokenStream {
+    let body = &item.body;
+    let private = private(args);
     let timeout = timeout(args);
-    let name = signature.ident.to_string();
-    let name = name.trim_start_matches("r#");
+    let name = name(item);
     let written = written(item);
     let (child, call, crossing) = (local("child"), local("call"), local("crossing"));
     let route = route_of(args, item);
@@ -56,29 +84,77 @@ fn decorated(args: &Args, item: &Item) -> TokenStream {
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
     let crossing_of = quote_spanned!(at=> crossing::<#written>);
     quote! {
-        #(#attributes)*
-        #[allow(clippy::missing_errors_doc, clippy::double_must_use)]
-        #visibility #outer {
-            #[allow(unused_imports)]
-            use #private::{
-                BackByError as _, BackByNothing as _, BackByRemote as _, CarryByNothing as _,
-                CarryBySerde as _, CarryRoute as _, FailureByFrom as _, FailureByNothing as _,
-                FailureRoute as _, OutByDeref as _, OutByIo as _, OutByLocalDeref as _,
-                OutByNothing as _, OutBySerde as _, OutByStd as _, Route as _, ValueByNothing as _,
-                ValueBySerde as _,
-            };
-            let #crossing = #route.#crossing_of();
-            #prepare
-            let #result = match #private::fork(#timeout, #name) {
-                #private::Side::Child(#child) => {
-                    #child.send(#crossing, &[#(&#names),*], || -> #written #body)
-                }
-                #private::Side::Caller(#call) => #call.receive(#crossing, &mut [#(&mut #names),*]),
-            };
-            #commit
-            #finish
-        }
+        #[allow(unused_imports)]
+        use #private::{
+            BackByError as _, BackByNothing as _, BackByRemote as _, CarryByNothing as _,
+            CarryBySerde as _, CarryRoute as _, FailureByFrom as _, FailureByNothing as _,
+            FailureRoute as _, OutByDeref as _, OutByIo as _, OutByLocalDeref as _,
+            OutByNothing as _, OutBySerde as _, OutByStd as _, Route as _, ValueByNothing as _,
+            ValueBySerde as _,
+        };
+        let #crossing = #route.#crossing_of();
+        #prepare
+        let #result = match #private::fork(#timeout, #name) {
+            #private::Side::Child(#child) => {
+                #child.send(#crossing, &[#(&#names),*], || -> #written #body)
+            }
+            #private::Side::Caller(#call) => #call.receive(#crossing, &mut [#(&mut #names),*]),
+        };
+        #commit
+        #finish
     }
+}
+
+fn cooperative(args: &Args, item: &Item) -> TokenStream {
+    let private = private(args);
+    let Args { limit, .. } = args;
+    let name = name(item);
+    let result = local("result");
+    let finish = finish(args, item, &result);
+    let needs_tokio = at(item.signature.asyncness.span(), quote!(#private::needs_tokio! {}));
+    let body = typed(item);
+    quote! {
+        #needs_tokio
+        #[allow(unused_imports)]
+        use #private::{FailureByFrom as _, FailureByNothing as _, FailureRoute as _};
+        let #result = #private::cooperative(#limit, #name, async move { #body }).await;
+        #finish
+    }
+}
+
+/// The body of an `async` block, which has no place for its type: a return that is never reached
+/// gives it one. What has no name (`impl Trait`) is what the body makes it.
+fn typed(item: &Item) -> TokenStream {
+    let body = &item.body;
+    if valid::needs_body(item) {
+        return body.to_token_stream();
+    }
+    let written = written(item);
+    // At the written type, for that is what a value of another one is compared with.
+    let at = item.written().map_or_else(Span::call_site, Spanned::span);
+    let value = Ident::new("value", Span::mixed_site().located_at(at));
+    let unreached = quote_spanned!(at=> return #value;);
+    quote! {
+        #[allow(unreachable_code)]
+        if let ::core::option::Option::Some(#value) = ::core::option::Option::None::<#written> {
+            #unreached
+        }
+        #body
+    }
+}
+
+/// For an error that is to point there, whichever of the tokens it is about.
+fn at(span: Span, tokens: TokenStream) -> TokenStream {
+    let moved = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(moved).collect()
+}
+
+fn name(item: &Item) -> String {
+    let name = item.signature.ident.to_string();
+    name.trim_start_matches("r#").to_owned()
 }
 
 fn private(args: &Args) -> TokenStream {

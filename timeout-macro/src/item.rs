@@ -83,12 +83,8 @@ impl Item {
         }
     }
 
-    /// Whether an attribute such as `#[tokio::test]` is still to make it a plain function.
-    pub(crate) fn is_async_test(&self) -> bool {
-        self.attributes.iter().any(|attribute| {
-            let segments = &attribute.path().segments;
-            segments.len() > 1 && segments.last().is_some_and(|last| last.ident == "test")
-        })
+    pub(crate) fn is_async(&self) -> bool {
+        self.signature.asyncness.is_some()
     }
 
     pub(crate) fn has_attribute(&self, name: &str) -> bool {

@@ -62,9 +62,20 @@ use crate::item::Item;
 /// argument by value exists twice: one that the body drops is dropped in the child and, for its
 /// memory, in the caller.
 ///
+/// # On an `async fn`
+///
+/// With the feature `tokio`, and without a child: the body is dropped at the `.await` where it stands
+/// when time runs out. See the module `timeout_runtime::cooperative`. Nothing has to serialize, what
+/// the body does to its arguments is done, and a borrow or an `impl Trait` may be returned. The time
+/// counts from the first poll, which is when an `async fn` is called. `on_timeout` may use the
+/// arguments that the body does not use up: references, and what is `Copy`. `grace`, `local` and
+/// `start` are about a child, and refused.
+///
 /// # On tests
 ///
-/// It goes above or below `#[test]` and `#[should_panic]`, and below `#[tokio::test]`. With rstest,
+/// It goes above or below `#[test]` and `#[should_panic]`, and below `#[tokio::test]`, which makes a
+/// plain function of an async one. Above `#[tokio::test]` it sees an `async fn`: then the body is
+/// stopped at an `.await`, and the runtime's clock is what counts, a paused one too. With rstest,
 /// which takes a bare `timeout` for its own, write `#[timeout_runtime::timeout(2)]`.
 ///
 /// # Panics

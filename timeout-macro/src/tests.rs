@@ -87,12 +87,10 @@ fn keys_that_contradict_each_other_are_refused() {
 #[test]
 fn what_cannot_run_in_a_child_is_refused() {
     bad_item("const fn f() {}", "const", "remove `const`");
-    bad_item("async fn f() {}", "async", "remove `async`");
     bad_item("fn f() -> impl Iterator<Item = u8> { 0..2 }", "impl", "write the type");
     bad_item("fn f(a: &str) -> &str { a }", "&", "return an owned value");
     bad_item("fn f() -> Result<Box<impl Fn()>, E> { g() }", "impl", "write the type");
     bad_item("fn f(a: &str) -> Option<(u8, &str)> { None }", "&", "return an owned value");
-    bad_item("#[tokio::test] async fn f() {}", "async", "above `#[timeout]`");
     bad_item("fn f() -> ! { loop {} }", "!", "remove `-> !`");
     bad_item("fn f();", ";", "needs a body");
     bad_item(
@@ -120,6 +118,34 @@ fn what_cannot_be_carried_back_is_refused() {
     bad_args("2, local", "local", "`local` takes the names of arguments");
     bad_args("2, local = a", "local", "`local` takes the names of arguments");
     bad_args("2, local(7)", "7", "expected ident");
+}
+
+#[test]
+fn what_is_about_a_child_is_refused_on_an_async_function() {
+    let refused = |args: &str, key: &str, message: &str| {
+        let (at, said) = error(args, "async fn f(a: &mut u8) -> u8 { *a }");
+        assert_eq!(at, key, "{said}");
+        assert!(said.contains(message), "{said}");
+    };
+    refused("2, start = \"fork\"", "start", "cannot run in a child: remove `start`");
+    refused("2, grace = 5", "grace", "remove `grace`");
+    refused("2, wrap, local(a)", "local", "remove `local`");
+    bad_item("async fn f() -> ! { loop {} }", "!", "remove `-> !`");
+}
+
+#[test]
+fn an_async_function_may_return_and_take_anything() {
+    let tokens = |text| TokenStream::from_str(text).unwrap();
+    for item in [
+        "async fn f(a: &str) -> &str { a }",
+        "async fn f() -> impl Iterator<Item = u8> { 0..2 }",
+        "async fn f(a: &mut dyn Write, b: Pin<&mut F>, (c, d): &mut (u8, u8)) {}",
+        "#[tokio::test] async fn f() {}",
+        "pub async unsafe fn f(self: Pin<&mut Self>) -> Option<&mut u8> { a. }",
+    ] {
+        let decorated = decorate(tokens("2"), &tokens(item)).to_string();
+        assert!(!decorated.contains("compile_error"), "{item}: {decorated}");
+    }
 }
 
 #[test]

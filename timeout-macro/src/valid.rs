@@ -16,9 +16,13 @@ pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
     start(args)?;
     combination(args)?;
     function(item)?;
+    returned(item)?;
     abi(args, item)?;
+    if item.is_async() {
+        return cooperative(args);
+    }
     carried::arguments(args, item)?;
-    returned(item)
+    crosses(item)
 }
 
 /// What a literal can say about a duration.
@@ -116,16 +120,6 @@ fn function(item: &Item) -> Result<()> {
             "a `const fn` cannot start a process: remove `const`, or decorate a function that calls it",
         ));
     }
-    if let Some(token) = &signature.asyncness {
-        let message = if item.is_async_test() {
-            "an `async fn` cannot be decorated: put the test's own attribute above `#[timeout]`, \
-             so that it comes first"
-        } else {
-            "an `async fn` cannot be decorated: remove `async`, or decorate the blocking function \
-             that it calls"
-        };
-        return Err(Error::new(token.span(), message));
-    }
     if let Safety::Safe(token) = &signature.safety {
         return Err(Error::new(token.span(), "`safe` goes on declarations in `extern` blocks"));
     }
@@ -136,6 +130,28 @@ fn function(item: &Item) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// An `async fn` is stopped at an `.await`: there is no child that a key could be about.
+fn cooperative(args: &Args) -> Result<()> {
+    if let Some(key) = args.key("start") {
+        return Err(Error::new(
+            key.span(),
+            "an `async fn` cannot run in a child: remove `start`, and it is stopped at an `.await`; \
+             or decorate the blocking function that it calls",
+        ));
+    }
+    let of_a_child = ["grace", "local", "memory", "cpu"];
+    match of_a_child.iter().find_map(|name| args.key(name)) {
+        Some(key) => Err(Error::new(
+            key.span(),
+            format!(
+                "`{key}` is about a child, and an `async fn` has none: it is stopped at an \
+                 `.await`; remove `{key}`"
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whoever calls by another ABI was told the written type, and would read something else.
@@ -160,6 +176,11 @@ fn returned(item: &Item) -> Result<()> {
         let message = "a function that never returns has nothing to wait for: remove `-> !`";
         return Err(Error::new(written.span(), message));
     }
+    Ok(())
+}
+
+fn crosses(item: &Item) -> Result<()> {
+    let Some(written) = item.written() else { return Ok(()) };
     match nameless(written.to_token_stream()) {
         Some(token) if token.to_string() == "&" => Err(Error::new(
             token.span(),

@@ -7,6 +7,8 @@
 
 #[path = "attribute/carry.rs"]
 mod carry;
+#[path = "attribute/cooperative.rs"]
+mod cooperative;
 #[path = "attribute/errors.rs"]
 mod errors;
 #[path = "attribute/values.rs"]
@@ -26,12 +28,14 @@ use crate::error::{CodecError, Error};
 pub use self::carry::{
     Arrives, CarriedBy, Carry, CarryByNothing, CarryBySerde, CarryRoute, Departs,
 };
+pub use self::cooperative::cooperative;
 pub use self::errors::{
     BackByError, BackByNothing, BackByRemote, FailureByFrom, FailureByNothing, FailureRoute,
     Fallible, FromFailure, OutByDeref, OutByIo, OutByLocalDeref, OutByNothing, OutBySerde,
     OutByStd, sides,
 };
 pub use self::values::{CrossesBy, Either, ValueByNothing, ValueBySerde};
+pub use crate::__needs_tokio as needs_tokio;
 pub use crate::start::fork::Side;
 
 /// A type to be asked for its route.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::current;
 use crate::sys::signal;
 
-/// In a body: the time left to the nearest deadline, its own or that of a call around it. `None`
-/// where there is no deadline, and outside of any call.
+/// In a body: the time left to the nearest deadline, its own or that of a call around it, those of
+/// the module `cooperative` included. `None` where there is no deadline, and outside of any call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,7 +20,10 @@ use crate::sys::signal;
 /// ```
 #[must_use]
 pub fn remaining() -> Option<Duration> {
-    current::child()?.deadline().remaining()
+    let call = current::child().and_then(|call| call.deadline().remaining());
+    #[cfg(feature = "tokio")]
+    let call = call.into_iter().chain(crate::cooperative::remaining_of_enclosing()).min();
+    call
 }
 
 /// In a body: whether SIGTERM has come, at the deadline or by [`Call::cancel`](crate::Call::cancel).

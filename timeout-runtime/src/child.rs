@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 
+use crate::call::Report;
 use crate::error::CodecError;
 use crate::frame::{Sender, Tag, header};
 use crate::limit::Deadline;
@@ -30,12 +31,13 @@ impl Child {
     pub(crate) fn new(
         pipe: pipe::Writer,
         deadline: Deadline,
+        report: Report,
         output: Prepared,
         question: Option<Question>,
     ) -> Self {
         sys::platform::end_before_inherited_handlers();
         panic::forget();
-        current::become_child(deadline, pipe.number());
+        current::become_child(deadline, report, pipe.number());
         let mut child = Self { pipe, is_captured: false };
         let is_reported = output.is_reported() || question.is_some();
         let capture =

@@ -3,6 +3,7 @@
 use std::process;
 use std::thread::{self, ThreadId};
 
+use crate::call::Report;
 use crate::frame::{Sender, Tag};
 use crate::limit::Deadline;
 use crate::sys::cell::Published;
@@ -14,15 +15,17 @@ pub(crate) struct Current {
     process: u32,
     body: ThreadId,
     deadline: Deadline,
+    /// Of the call whose deadline that is.
+    call: Report,
     pipe: i32,
 }
 
 static CURRENT: Published<Current> = Published::new();
 
 /// Right after the fork, by the thread that will run the body.
-pub(crate) fn become_child(deadline: Deadline, pipe: i32) {
+pub(crate) fn become_child(deadline: Deadline, call: Report, pipe: i32) {
     let (process, body) = (process::id(), thread::current().id());
-    CURRENT.publish(Current { process, body, deadline, pipe });
+    CURRENT.publish(Current { process, body, deadline, call, pipe });
 }
 
 /// Of the process this is, if it is a child and not one that a body forked by itself.
@@ -34,6 +37,11 @@ impl Current {
     /// The nearest deadline of this call and those it is nested in.
     pub(crate) fn deadline(&self) -> Deadline {
         self.deadline
+    }
+
+    /// Of the call whose deadline is the nearest.
+    pub(crate) fn call(&self) -> &Report {
+        &self.call
     }
 
     /// Whether this is the thread whose panic ends the body.

@@ -15,6 +15,8 @@ pub use self::hang::Hang;
 pub use self::kind::{CodecError, ErrorKind, StoppedBy};
 pub use self::remote::RemoteError;
 pub use self::usage::Usage;
+#[cfg(feature = "tokio")]
+use crate::cooperative;
 use crate::limit::Limit;
 pub use crate::trace::{Frame, Trace};
 
@@ -40,6 +42,8 @@ struct Inner {
     usage: Option<Usage>,
     hang: Option<Hang>,
     trace: Option<Trace>,
+    #[cfg(feature = "tokio")]
+    timeout: Option<cooperative::Id>,
 }
 
 impl Error {
@@ -49,8 +53,17 @@ impl Error {
         limit: Limit,
         elapsed: Duration,
     ) -> Self {
-        let (usage, hang, trace) = (None, None, None);
-        Self(Box::new(Inner { kind, function, limit, elapsed, usage, hang, trace }))
+        Self(Box::new(Inner {
+            kind,
+            function,
+            limit,
+            elapsed,
+            usage: None,
+            hang: None,
+            trace: None,
+            #[cfg(feature = "tokio")]
+            timeout: None,
+        }))
     }
 
     pub(crate) fn with_usage(mut self, usage: Option<Usage>) -> Self {
@@ -65,6 +78,12 @@ impl Error {
 
     pub(crate) fn with_trace(mut self, trace: Option<Trace>) -> Self {
         self.0.trace = trace;
+        self
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn with_timeout(mut self, timeout: Option<cooperative::Id>) -> Self {
+        self.0.timeout = timeout;
         self
     }
 
@@ -120,6 +139,26 @@ impl Error {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.0.kind, ErrorKind::TimedOut { .. })
+    }
+
+    /// Whether it is this timeout that has run out. One inside another is told from it by this: what
+    /// a body fails with may be of a timeout of its own, or of a caller's.
+    ///
+    /// ```
+    /// use timeout_runtime::cooperative::Timeout;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut timeout = Timeout::new(0.05);
+    /// let error = timeout.run(std::future::pending::<()>()).await.unwrap_err();
+    /// assert!(error.is_from(&timeout));
+    /// assert!(!error.is_from(&Timeout::new(0.05)));
+    /// # }
+    /// ```
+    #[cfg(feature = "tokio")]
+    #[must_use]
+    pub fn is_from(&self, timeout: &cooperative::Timeout) -> bool {
+        self.0.timeout == Some(timeout.id())
     }
 
     /// The exit code for a program that ends with this error, after coreutils' `timeout`: see the

@@ -54,6 +54,9 @@
 //!   of where it was, and that of a panic too when `RUST_BACKTRACE` asks for one. The child is asked
 //!   by a SIGURG, at the deadline.
 //!
+//! - `tokio`: the module `cooperative`, timeouts for async code at whose end the body is dropped at
+//!   an `.await`, with the same limits and errors; and `#[timeout(2)] async fn`, which is one.
+//!
 //! # Platforms
 //!
 //! Linux 5.4 and later. Elsewhere on Unix the same code runs on what is portable: the end of a
@@ -63,6 +66,8 @@
 //! it inherited, a body that closes every descriptor looks as if it had exited, and where other code
 //! reaps all children, statuses are lost.
 
+#[cfg(feature = "tokio")]
+pub mod cooperative;
 pub mod error;
 pub mod limit;
 

@@ -70,6 +70,12 @@ impl Limit {
         }
     }
 
+    /// As it was given, for an error.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn invalid(Invalid(seconds): Invalid) -> Self {
+        Self(Kind::Invalid(seconds))
+    }
+
     fn from_seconds(seconds: f64) -> Self {
         if seconds.is_nan() || seconds < 0.0 {
             return Self(Kind::Invalid(seconds));

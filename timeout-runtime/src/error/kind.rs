@@ -17,6 +17,7 @@ use crate::sys;
 /// | [`Encode`](Self::Encode), [`Decode`](Self::Decode) | to its end, as far as is known | 125 |
 /// | [`Failed`](Self::Failed) | to its end | 1 |
 /// | [`Unknown`](Self::Unknown) | unknown | 125 |
+/// | [`AlreadyStarted`](Self::AlreadyStarted), [`Closed`](Self::Closed) | no | 125 |
 ///
 /// The codes are those of coreutils' `timeout`, and the shell's for a signal.
 #[derive(Debug)]
@@ -64,9 +65,13 @@ pub enum ErrorKind {
     /// The child ended without a value, and someone else in the program took its status: a
     /// `waitpid(-1)`, or `SIGCHLD` ignored on a kernel before 6.15.
     Unknown,
+    /// A cooperative timeout was to be started while it was pending: cancel it first.
+    AlreadyStarted,
+    /// A cooperative timeout was to be used after it was closed: make a new one.
+    Closed,
 }
 
-/// What it took to end a child whose deadline had passed.
+/// What it took to end a body whose deadline had passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoppedBy {
@@ -77,6 +82,8 @@ pub enum StoppedBy {
     /// It, or something that it had started, was still there at the end of the grace; or the grace
     /// was zero.
     Sigkill,
+    /// No signal, for there was no child: the body was dropped at an `.await`, or asked a checkpoint.
+    Cooperation,
 }
 
 /// Why a value of some type could not cross from the child to the caller.
@@ -134,6 +141,10 @@ impl fmt::Display for ErrorKind {
             Self::Unknown => f.write_str(
                 "ended without a value, and its exit status was taken by another wait in this program",
             ),
+            Self::AlreadyStarted => {
+                f.write_str("was not started: its timeout is pending already; cancel it first")
+            }
+            Self::Closed => f.write_str("was not started: its timeout is closed; make a new one"),
         }
     }
 }
@@ -156,6 +167,7 @@ impl fmt::Display for StoppedBy {
             Self::Nothing => "before it started",
             Self::Sigterm => "stopped by SIGTERM",
             Self::Sigkill => "stopped by SIGKILL",
+            Self::Cooperation => "cooperative",
         })
     }
 }

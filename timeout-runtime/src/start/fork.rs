@@ -56,7 +56,7 @@ fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
     loop {
         let output = Prepared::new(contended, deadline).map_err(failed)?.ok_or_else(too_late)?;
         let is_settled = !output.is_reported();
-        let (watch, question) = match fork(deadline, grace, output).map_err(failed)? {
+        let (watch, question) = match fork(report, deadline, grace, output).map_err(failed)? {
             Forked::Child(child) => return Ok(Started::Child(child)),
             Forked::Caller(watch, question) => (watch, question),
         };
@@ -115,13 +115,21 @@ enum Forked {
     Caller(Watch, Option<Question>),
 }
 
-fn fork(deadline: Deadline, grace: Option<Duration>, output: Prepared) -> io::Result<Forked> {
+fn fork(
+    report: &Report,
+    deadline: Deadline,
+    grace: Option<Duration>,
+    output: Prepared,
+) -> io::Result<Forked> {
     let (reader, writer) = sys::pipe::pipe()?;
     let question = Question::new();
     let slate = Slate::new();
     let fuse = deadline.and_then(grace).and_then(Some(FUSE));
     // A body that asks is told of the nearest deadline, be it that of a call around this one.
-    let visible = current::child().map_or(deadline, |around| deadline.min(around.deadline()));
+    let around = current::child().filter(|around| around.deadline().min(deadline) != deadline);
+    let (visible, report) =
+        around.map_or((deadline, report), |around| (around.deadline(), around.call()));
+    let report = *report;
     Ok(match sys::fork::fork()? {
         sys::fork::Side::Child => {
             drop(reader);
@@ -131,7 +139,7 @@ fn fork(deadline: Deadline, grace: Option<Duration>, output: Prepared) -> io::Re
             if let Some(left) = fuse.remaining() {
                 sys::platform::light_fuse(left.max(FUSE));
             }
-            Forked::Child(Child::new(writer, visible, output, question))
+            Forked::Child(Child::new(writer, visible, report, output, question))
         }
         sys::fork::Side::Caller(process) => {
             Forked::Caller(Watch::new(process, reader, deadline, grace, fuse, slate), question)

@@ -1,6 +1,6 @@
 use timeout_runtime::timeout;
 
-#[timeout(2)]
+#[timeout(2, start = "fork")]
 async fn one() -> u8 {
     1
 }

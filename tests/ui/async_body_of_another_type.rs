@@ -1,7 +1,8 @@
 use timeout_runtime::timeout;
 
 #[timeout(2)]
-#[tokio::test]
-async fn one() {}
+async fn one() -> u8 {
+    "one"
+}
 
 fn main() {}

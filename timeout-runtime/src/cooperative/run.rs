@@ -1,0 +1,141 @@
+//! A future under a timeout.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::task::coop;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::enclosing;
+use super::span::{Id, Period, Span};
+use crate::error::Error;
+use crate::limit::Limit;
+
+pin_project! {
+    /// Not an `async fn`, which would keep its argument twice: once as it came, once as it is polled.
+    pub(super) struct Run<T, F> {
+        term: Term,
+        // What ends with the run.
+        held: T,
+        #[pin]
+        future: F,
+        #[pin]
+        timer: Timer,
+    }
+}
+
+/// What there is to keep.
+pub(super) enum Term {
+    Endless,
+    Until(Span),
+    Refused(Option<Error>),
+}
+
+impl Term {
+    #[inline]
+    pub(super) fn until(function: &'static str, timeout: Option<Id>, period: Period) -> Self {
+        Self::Until(Span { function, timeout, period: Ok(period) })
+    }
+
+    /// Of a limit that is nobody's.
+    #[inline]
+    pub(super) fn begin(limit: Limit, function: &'static str) -> Self {
+        match Period::begin(limit) {
+            Ok(None) => Self::Endless,
+            Ok(Some(period)) => Self::until(function, None, period),
+            Err(invalid) => {
+                let span = Span { function, timeout: None, period: Err(invalid) };
+                Self::Refused(Some(span.error()))
+            }
+        }
+    }
+}
+
+impl<T, F> Run<T, F> {
+    #[inline]
+    pub(super) fn new(term: Term, held: T, future: F) -> Self {
+        Self { term, held, future, timer: Timer::default() }
+    }
+}
+
+impl<T, F: Future> Future for Run<T, F> {
+    type Output = Result<F::Output, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let run = self.project();
+        let span = match run.term {
+            Term::Endless => return run.future.poll(context).map(Ok),
+            Term::Until(span) => span,
+            Term::Refused(error) => {
+                let error = error.take().expect("a future that has ended is not polled again");
+                return Poll::Ready(Err(error));
+            }
+        };
+        let polled = enclosing::within(span, || run.future.poll(context));
+        if let Poll::Ready(value) = polled {
+            return Poll::Ready(Ok(value));
+        }
+        ready!(run.timer.poll_due(context, span));
+        Poll::Ready(Err(span.error()))
+    }
+}
+
+pin_project! {
+    /// When to report. The clock decides; tokio's timer, which is made only now that something
+    /// waits, wakes.
+    #[derive(Default)]
+    struct Timer {
+        #[pin]
+        sleep: Option<Sleep>,
+        // Until when it leaves the report to an enclosing one that is due too.
+        yields_until: Option<Instant>,
+        // Whether it has let the executor's other tasks on before its report.
+        has_let_on: bool,
+    }
+}
+
+/// How long a run that is due waits for an enclosing one to report. That one does so in this very
+/// poll, unless it is not polled: what is between may be an executor of its own.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+impl Timer {
+    /// Ready when the deadline has passed and the report is this one's to make.
+    #[inline]
+    fn poll_due(mut self: Pin<&mut Self>, context: &mut Context<'_>, span: &Span) -> Poll<()> {
+        let now = Instant::now();
+        let until = self.yields_until.or(span.deadline()).unwrap_or(now);
+        if until <= now {
+            return self.poll_report(context, now);
+        }
+        if self.sleep.is_none() {
+            self.as_mut().project().sleep.set(Some(sleep_until(until)));
+        }
+        self.poll_sleep(context)
+    }
+
+    #[cold]
+    fn poll_report(mut self: Pin<&mut Self>, context: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let mut timer = self.as_mut().project();
+        // When an enclosing one is due too, it is the one to report.
+        if timer.yields_until.is_none() && enclosing::outermost_due().is_some() {
+            let until = now + PATIENCE;
+            *timer.yields_until = Some(until);
+            timer.sleep.set(Some(sleep_until(until)));
+            return self.poll_sleep(context);
+        }
+        // A loop around runs that expire at once must let others on at times, as it does with all
+        // of tokio. But once only: it may be the body that uses up each turn of the task.
+        if !mem::replace(timer.has_let_on, true) {
+            ready!(coop::poll_proceed(context)).made_progress();
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_sleep(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.project().sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(context))
+    }
+}

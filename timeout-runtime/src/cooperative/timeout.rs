@@ -1,0 +1,261 @@
+//! A timeout that can be started, cancelled, and started again.
+
+use std::any::type_name;
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::guard::Guard;
+use super::outcome::{Own, Silent};
+use super::run::{Run, Term};
+use super::span::{Id, Period, path_of};
+use crate::error::{Error, ErrorKind};
+use crate::limit::{IntoLimit, Limit};
+
+/// A limit for what futures may take, to be started when it is to count.
+///
+/// ```
+/// use timeout_runtime::cooperative::Timeout;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), timeout_runtime::Error> {
+/// let mut timeout = Timeout::new(60);
+/// assert_eq!(timeout.run(async { 7 }).await?, 7);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// After `gevent.Timeout`; see [the module](super).
+pub struct Timeout {
+    limit: Limit,
+    id: Id,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// Not started, or cancelled.
+    Idle,
+    /// `None` where it never expires.
+    Started(Option<Period>),
+    Closed,
+}
+
+impl Timeout {
+    /// A timeout of `limit`, not started: seconds as an integer or a float, a `Duration`, or an
+    /// `Option` of one of these. `None` never expires, and costs no timer; zero polls what it runs
+    /// once, and then is over; what is negative or no number is found when it is started.
+    #[must_use]
+    #[inline]
+    pub fn new(limit: impl IntoLimit) -> Self {
+        Self { limit: limit.into_limit(), id: Id::next(), state: State::Idle }
+    }
+
+    /// A timeout that has been started: of a limit, a new one; of one that exists, the same, which
+    /// is started unless it is pending.
+    ///
+    /// ```
+    /// use timeout_runtime::cooperative::Timeout;
+    ///
+    /// let timeout = Timeout::start_new(2)?;
+    /// assert!(timeout.pending());
+    /// assert!(Timeout::start_new(timeout)?.pending());
+    /// # Ok::<(), timeout_runtime::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLimit`](ErrorKind::InvalidLimit); [`Closed`](ErrorKind::Closed) for one that exists.
+    pub fn start_new(timeout: impl IntoTimeout) -> Result<Self, Error> {
+        let mut timeout = timeout.into_timeout();
+        if !timeout.pending() {
+            timeout.start()?;
+        }
+        Ok(timeout)
+    }
+
+    /// Starts it: its deadline is its limit from now. One that was cancelled or has expired may be
+    /// started again.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyStarted`](ErrorKind::AlreadyStarted) while it is pending,
+    /// [`Closed`](ErrorKind::Closed), [`InvalidLimit`](ErrorKind::InvalidLimit).
+    pub fn start(&mut self) -> Result<(), Error> {
+        self.try_start("the body")
+    }
+
+    #[inline]
+    fn try_start(&mut self, function: &'static str) -> Result<(), Error> {
+        let refused = |kind| Err(self.refused(kind, function));
+        if let State::Closed = self.state {
+            return refused(ErrorKind::Closed);
+        }
+        if self.pending() {
+            return refused(ErrorKind::AlreadyStarted);
+        }
+        let Ok(period) = Period::begin(self.limit) else { return refused(ErrorKind::InvalidLimit) };
+        self.state = State::Started(period);
+        Ok(())
+    }
+
+    #[cold]
+    fn refused(&self, kind: ErrorKind, function: &'static str) -> Error {
+        Error::new(kind, path_of(function), self.limit, Duration::ZERO)
+    }
+
+    /// Starts it, unless that was done before.
+    fn ensure_started(&mut self, function: &'static str) -> Result<(), Error> {
+        match self.state {
+            State::Started(_) => Ok(()),
+            State::Idle | State::Closed => self.try_start(function),
+        }
+    }
+
+    /// What a run by it is to keep. It cannot change meanwhile: the run borrows the timeout.
+    #[inline]
+    pub(super) fn term(&self, function: &'static str) -> Term {
+        match self.state {
+            State::Started(Some(period)) => Term::until(function, Some(self.id), period),
+            State::Started(None) | State::Idle => Term::Endless,
+            State::Closed => Term::Refused(Some(self.refused(ErrorKind::Closed, function))),
+        }
+    }
+
+    #[inline]
+    fn started_term(&mut self, function: &'static str) -> Term {
+        match self.ensure_started(function) {
+            Ok(()) => self.term(function),
+            Err(error) => Term::Refused(Some(error)),
+        }
+    }
+
+    /// Takes the start back: what runs by it from now on has no deadline, until it is started again.
+    /// Of one that is not started, nothing.
+    pub fn cancel(&mut self) {
+        if let State::Started(_) = self.state {
+            self.state = State::Idle;
+        }
+    }
+
+    /// Cancels it for good. What still runs by it has no deadline; starting it is an error.
+    pub fn close(&mut self) {
+        self.state = State::Closed;
+    }
+
+    /// Whether it is started and has not yet expired. One that never expires is not pending.
+    #[must_use]
+    pub fn pending(&self) -> bool {
+        matches!(self.state, State::Started(Some(period)) if period.deadline > Instant::now())
+    }
+
+    /// Runs `future`, and closes the timeout. Starts it at this call, unless it was started before:
+    /// then the deadline is the one that it has, be it past.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut); without polling the future:
+    /// [`InvalidLimit`](ErrorKind::InvalidLimit), [`Closed`](ErrorKind::Closed).
+    ///
+    /// # Panics
+    ///
+    /// See [the module](super#panics).
+    #[doc(alias = "with")]
+    pub fn run<F: Future>(&mut self, future: F) -> impl Future<Output = Result<F::Output, Error>> {
+        let term = self.started_term(type_name::<F>());
+        Run::new(term, Guard::new(self), future)
+    }
+
+    pub(super) fn into_run<F: Future>(
+        mut self,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, Error>> {
+        Run::new(self.started_term(type_name::<F>()), (), future)
+    }
+
+    /// A guard by which any number of futures run under the one deadline, and whose drop closes the
+    /// timeout. Starts it, unless it was started before.
+    ///
+    /// ```
+    /// use timeout_runtime::cooperative::Timeout;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), timeout_runtime::Error> {
+    /// let mut timeout = Timeout::new(60);
+    /// let guard = timeout.guard()?;
+    /// let header = guard.run(async { 1 }).await?;
+    /// let rest = guard.run(async { 2 }).await?;
+    /// assert_eq!(header + rest, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLimit`](ErrorKind::InvalidLimit), [`Closed`](ErrorKind::Closed).
+    pub fn guard(&mut self) -> Result<Guard<'_>, Error> {
+        self.ensure_started("the body")?;
+        Ok(Guard::new(self))
+    }
+
+    /// With an error of the caller's own to fail with, whatever the failure: an invalid limit, or a
+    /// timeout that is closed, is that error too.
+    pub fn error<E>(self, error: E) -> Own<E> {
+        Own::new(self, error)
+    }
+
+    /// With `None` to fail with, whatever the failure: an invalid limit, or a timeout that is
+    /// closed, is `None` too.
+    pub fn silent(self) -> Silent {
+        Silent::new(self)
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        self.id
+    }
+}
+
+#[expect(clippy::missing_fields_in_debug, reason = "they are shown as what they mean")]
+impl fmt::Debug for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Timeout");
+        match self.limit.duration() {
+            Ok(Some(duration)) => shown.field("seconds", &duration.as_secs_f64()),
+            Ok(None) => shown.field("seconds", &format_args!("None")),
+            Err(_) => shown.field("seconds", &format_args!("{:?}", self.limit)),
+        };
+        shown.field("pending", &self.pending()).finish()
+    }
+}
+
+/// What [`Timeout::start_new`] takes: a limit, or a [`Timeout`] that exists.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no limit, and no timeout",
+    label = "expected seconds (an integer or a float), a `Duration`, an `Option` of one of these, \
+             or a `Timeout`"
+)]
+pub trait IntoTimeout: sealed::Sealed {}
+
+impl<T: sealed::Sealed> IntoTimeout for T {}
+
+mod sealed {
+    use super::{IntoLimit, Timeout};
+
+    pub trait Sealed {
+        fn into_timeout(self) -> Timeout;
+    }
+
+    impl<L: IntoLimit> Sealed for L {
+        fn into_timeout(self) -> Timeout {
+            Timeout::new(self)
+        }
+    }
+
+    impl Sealed for Timeout {
+        fn into_timeout(self) -> Timeout {
+            self
+        }
+    }
+}
