@@ -372,10 +372,10 @@ fn a_hang_in_a_third_party_crate_names_its_functions() {
 #[test]
 fn a_hang_that_cannot_answer_has_no_trace_and_is_no_later() {
     // SAFETY: it takes numbers.
-    let stopped = Timeout::new(0.2).run(|| unsafe { libc::raise(libc::SIGSTOP) }).unwrap_err();
+    let stopped = Timeout::new(2).run(|| unsafe { libc::raise(libc::SIGSTOP) }).unwrap_err();
     assert!(stopped.is_timeout() && stopped.trace().is_none(), "{stopped:?}");
     assert!(stopped.elapsed() < LONG);
-    let blocked = Timeout::new(0.2).grace(0).run(|| -> u8 {
+    let blocked = Timeout::new(2).grace(0).run(|| -> u8 {
         nix::sys::signal::SigSet::all().thread_block().unwrap();
         spin()
     });

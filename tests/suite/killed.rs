@@ -117,6 +117,8 @@ fn on_a_terminal(scenario: &str, register: &Register) -> (Child, File) {
     unsafe {
         command.pre_exec(|| {
             nix::unistd::setsid()?;
+            // Whatever started the tests may ignore it (`nohup`, the shell's `&`).
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
             match libc::ioctl(0, libc::TIOCSCTTY, 0) {
                 0 => Ok(()),
                 _ => Err(std::io::Error::last_os_error()),
