@@ -36,6 +36,44 @@ macro_rules! check {
     ($($call:expr => $expected:expr),* $(,)?) => {$(assert_eq!($call.unwrap(), $expected);)*};
 }
 
+mod cooperative {
+    use super::*;
+
+    // As short as it gets: no lint may speak of braces that the expansion adds.
+    #[rustfmt::skip]
+    #[timeout(60)]
+    pub async fn short(text: &str) -> usize { text.len() }
+
+    #[timeout(60)]
+    pub async fn unit() {
+        short("").await.unwrap();
+    }
+    #[timeout(60, wrap)]
+    pub async fn with_an_inner_attribute() -> u8 {
+        #![allow(clippy::needless_return)]
+        return 3;
+    }
+    #[timeout(60, wrap)]
+    pub async fn nameless() -> impl Iterator<Item = u8> {
+        1..3
+    }
+    #[timeout(60)]
+    pub async fn fallible(a: u8) -> Result<u8> {
+        println!("a macro comes first");
+        a.checked_add(1).ok_or_else(|| String2("too large".to_owned()))
+    }
+
+    #[tokio::test]
+    async fn all() {
+        unit().await.unwrap();
+        assert_eq!(short("two").await.unwrap(), 3);
+        assert_eq!(with_an_inner_attribute().await.unwrap(), 3);
+        assert_eq!(nameless().await.unwrap().count(), 2);
+        assert_eq!(fallible(1).await.unwrap(), 2);
+        assert_eq!(fallible(255).await.unwrap_err(), String2("too large".to_owned()));
+    }
+}
+
 mod free {
     use super::*;
 

@@ -125,10 +125,16 @@ fn cooperative(args: &Args, item: &Item) -> TokenStream {
 /// The body of an `async` block, which has no place for its type: a return that is never reached
 /// gives it one. What has no name (`impl Trait`) is what the body makes it.
 fn typed(item: &Item) -> TokenStream {
-    let body = &item.body;
+    let body = item.body.stream();
+    let mut tokens = body.clone().into_iter();
+    let mut next_is =
+        |mark| matches!(tokens.next(), Some(TokenTree::Punct(next)) if next.as_char() == mark);
+    let has_inner_attributes = next_is('#') && next_is('!');
     if valid::needs_body(item) {
-        return body.to_token_stream();
+        return body;
     }
+    // These come first in a block, so the body keeps its own; else two blocks would be one too many.
+    let body = if has_inner_attributes { item.body.to_token_stream() } else { body };
     let written = written(item);
     // At the written type, for that is what a value of another one is compared with.
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
