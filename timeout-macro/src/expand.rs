@@ -48,7 +48,6 @@ use syn::{Attribute, ReturnType, Signature};
 use crate::args::Args;
 use crate::carried;
 use crate::item::Item;
-use crate::valid;
 
 pub(crate) fn function(args: &Args, item: &Item) -> TokenStream {
     let decorated = decorated(args, item);
@@ -130,7 +129,7 @@ fn typed(item: &Item) -> TokenStream {
     let mut next_is =
         |mark| matches!(tokens.next(), Some(TokenTree::Punct(next)) if next.as_char() == mark);
     let has_inner_attributes = next_is('#') && next_is('!');
-    if valid::needs_body(item) {
+    if item.needs_body() {
         return body;
     }
     // These come first in a block, so the body keeps its own; else two blocks would be one too many.

@@ -8,7 +8,6 @@ use syn::Error;
 use crate::args::Args;
 use crate::expand;
 use crate::item::Item;
-use crate::valid;
 
 /// Not a function: as it was written.
 pub(crate) fn unparsed(item: &TokenStream, error: &Error) -> TokenStream {
@@ -22,7 +21,7 @@ pub(crate) fn unparsed(item: &TokenStream, error: &Error) -> TokenStream {
 pub(crate) fn undecorated(args: Option<&Args>, item: &Item, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     let Item { attributes, visibility, signature, body } = item;
-    if valid::needs_body(item) {
+    if item.needs_body() {
         return quote!(#error #(#attributes)* #visibility #signature #body);
     }
     let signature = match args {

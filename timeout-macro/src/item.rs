@@ -2,7 +2,8 @@
 //!
 //! A body that is still being typed expands all the same, and so an editor can complete in it.
 
-use proc_macro2::{Delimiter, Group, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Error, Result, ReturnType, Signature, Token, Type, Visibility, token};
 
@@ -81,6 +82,26 @@ impl Item {
             }
             _ => false,
         }
+    }
+
+    /// The first `impl` or `&` anywhere in the written type: `Result<impl Trait, E>` and
+    /// `Option<&str>` are no better than what they hold.
+    pub(crate) fn nameless(&self) -> Option<TokenTree> {
+        fn first(tokens: TokenStream) -> Option<TokenTree> {
+            tokens.into_iter().find_map(|token| match token {
+                TokenTree::Ident(ref word) if word == "impl" => Some(token),
+                TokenTree::Punct(ref sign) if sign.as_char() == '&' => Some(token),
+                TokenTree::Group(group) => first(group.stream()),
+                _ => None,
+            })
+        }
+        self.written().and_then(|written| first(written.to_token_stream()))
+    }
+
+    /// Whether the type that is returned is only good with the body that was written for it.
+    pub(crate) fn needs_body(&self) -> bool {
+        let is_never = matches!(self.written(), Some(Type::Never(_)));
+        is_never || self.nameless().is_some_and(|token| token.to_string() == "impl")
     }
 
     pub(crate) fn is_async(&self) -> bool {

@@ -1,7 +1,5 @@
 //! What cannot be. Each is one error, on the token it is about, that says what to write instead.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Abi, Error, Expr, ExprLit, ExprUnary, Lit, Result, Safety, Type, UnOp};
 
@@ -180,8 +178,7 @@ fn returned(item: &Item) -> Result<()> {
 }
 
 fn crosses(item: &Item) -> Result<()> {
-    let Some(written) = item.written() else { return Ok(()) };
-    match nameless(written.to_token_stream()) {
+    match item.nameless() {
         Some(token) if token.to_string() == "&" => Err(Error::new(
             token.span(),
             "a borrow cannot cross from the child: return an owned value, such as `String` for \
@@ -194,22 +191,4 @@ fn crosses(item: &Item) -> Result<()> {
         )),
         None => Ok(()),
     }
-}
-
-/// The first `impl` or `&` anywhere in a type: `Result<impl Trait, E>` and `Option<&str>` are no
-/// better than what they hold.
-fn nameless(tokens: TokenStream) -> Option<TokenTree> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ref word) if word == "impl" => Some(token),
-        TokenTree::Punct(ref sign) if sign.as_char() == '&' => Some(token),
-        TokenTree::Group(group) => nameless(group.stream()),
-        _ => None,
-    })
-}
-
-/// Whether the type that is returned is only good with the body that was written for it.
-pub(crate) fn needs_body(item: &Item) -> bool {
-    let is_never = matches!(item.written(), Some(Type::Never(_)));
-    let token = item.written().and_then(|written| nameless(written.to_token_stream()));
-    is_never || token.is_some_and(|token| token.to_string() == "impl")
 }

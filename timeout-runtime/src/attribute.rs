@@ -19,11 +19,11 @@ use std::marker::PhantomData;
 use std::mem;
 
 use crate::Timeout;
-pub use crate::call::Report;
 use crate::call::{Pending, Source};
 use crate::child::{Child, Sink};
 use crate::codec;
 use crate::error::{CodecError, Error};
+pub use crate::report::Report;
 
 pub use self::carry::{
     Arrives, CarriedBy, Carry, CarryByNothing, CarryBySerde, CarryRoute, Departs,

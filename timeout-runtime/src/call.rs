@@ -3,44 +3,16 @@
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
-use std::time::Instant;
 
 use serde::de::DeserializeOwned;
 
 use crate::codec;
 use crate::error::{CodecError, Error, ErrorKind};
 use crate::frame::{End, Receiver, Record, Tag};
-use crate::limit::Limit;
 use crate::panic::PanicNote;
+use crate::report::Report;
 use crate::trace::Trace;
 use crate::watch::Watch;
-
-/// What every error of a call says of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Report {
-    function: &'static str,
-    limit: Limit,
-    started: Instant,
-}
-
-impl Report {
-    /// Of a call that begins now: its deadline counts from here.
-    pub(crate) fn new(function: &'static str, limit: Limit) -> Self {
-        Self { function, limit, started: Instant::now() }
-    }
-
-    pub(crate) fn limit(&self) -> Limit {
-        self.limit
-    }
-
-    pub(crate) fn started(&self) -> Instant {
-        self.started
-    }
-
-    pub(crate) fn error(&self, kind: ErrorKind) -> Error {
-        Error::new(kind, self.function, self.limit, self.started.elapsed())
-    }
-}
 
 /// A call whose value is still to come, or that came to nothing before it began.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 
-use crate::call::Report;
 use crate::error::CodecError;
 use crate::frame::{Sender, Tag, header};
 use crate::limit::Deadline;
+use crate::report::Report;
 use crate::sys::output::Prepared;
 use crate::sys::output::capture::{self, Capture, Question};
 use crate::sys::{self, pipe};

@@ -107,7 +107,6 @@ use crate::limit::IntoLimit;
 pub(crate) use self::enclosing::remaining as remaining_of_enclosing;
 use self::outcome::Mapped;
 use self::run::{Run, Term};
-pub(crate) use self::span::Id;
 
 /// Runs `future` under a limit of its own, which counts from this call.
 ///

@@ -3,9 +3,9 @@
 use std::process;
 use std::thread::{self, ThreadId};
 
-use crate::call::Report;
 use crate::frame::{Sender, Tag};
 use crate::limit::Deadline;
+use crate::report::Report;
 use crate::sys::cell::Published;
 use crate::sys::pipe;
 

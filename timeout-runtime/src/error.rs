@@ -3,6 +3,8 @@
 mod hang;
 pub(crate) mod io_parts;
 mod kind;
+#[cfg(feature = "tokio")]
+mod origin;
 mod remote;
 mod usage;
 
@@ -13,10 +15,10 @@ use std::{error, io};
 
 pub use self::hang::Hang;
 pub use self::kind::{CodecError, ErrorKind, StoppedBy};
+#[cfg(feature = "tokio")]
+pub(crate) use self::origin::Origin;
 pub use self::remote::RemoteError;
 pub use self::usage::Usage;
-#[cfg(feature = "tokio")]
-use crate::cooperative;
 use crate::limit::Limit;
 pub use crate::trace::{Frame, Trace};
 
@@ -43,7 +45,7 @@ struct Inner {
     hang: Option<Hang>,
     trace: Option<Trace>,
     #[cfg(feature = "tokio")]
-    timeout: Option<cooperative::Id>,
+    origin: Option<Origin>,
 }
 
 impl Error {
@@ -62,7 +64,7 @@ impl Error {
             hang: None,
             trace: None,
             #[cfg(feature = "tokio")]
-            timeout: None,
+            origin: None,
         }))
     }
 
@@ -82,9 +84,14 @@ impl Error {
     }
 
     #[cfg(feature = "tokio")]
-    pub(crate) fn with_timeout(mut self, timeout: Option<cooperative::Id>) -> Self {
-        self.0.timeout = timeout;
+    pub(crate) fn with_origin(mut self, origin: Option<Origin>) -> Self {
+        self.0.origin = origin;
         self
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        self.0.origin
     }
 
     /// What happened.
@@ -139,26 +146,6 @@ impl Error {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.0.kind, ErrorKind::TimedOut { .. })
-    }
-
-    /// Whether it is this timeout that has run out. One inside another is told from it by this: what
-    /// a body fails with may be of a timeout of its own, or of a caller's.
-    ///
-    /// ```
-    /// use timeout_runtime::cooperative::Timeout;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let mut timeout = Timeout::new(0.05);
-    /// let error = timeout.run(std::future::pending::<()>()).await.unwrap_err();
-    /// assert!(error.is_from(&timeout));
-    /// assert!(!error.is_from(&Timeout::new(0.05)));
-    /// # }
-    /// ```
-    #[cfg(feature = "tokio")]
-    #[must_use]
-    pub fn is_from(&self, timeout: &cooperative::Timeout) -> bool {
-        self.0.timeout == Some(timeout.id())
     }
 
     /// The exit code for a program that ends with this error, after coreutils' `timeout`: see the

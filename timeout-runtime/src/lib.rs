@@ -87,6 +87,7 @@ pub mod fuzzing;
 #[cfg(all(test, not(fuzzing)))]
 mod fuzzing;
 mod panic;
+mod report;
 mod start;
 mod sys;
 mod timeout;

@@ -5,9 +5,10 @@ use std::any::type_name;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::{Call, Pending, Report};
+use crate::call::{Call, Pending};
 use crate::error::Error;
 use crate::limit::{IntoLimit, Limit};
+use crate::report::Report;
 use crate::start::StartMethod;
 use crate::start::fork::{self, Side};
 

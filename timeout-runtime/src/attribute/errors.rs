@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Tag;
-use crate::call::Report;
 use crate::error::{Error, ErrorKind, RemoteError, io_parts};
+use crate::report::Report;
 
 /// The written `Result`, under whatever alias.
 #[diagnostic::on_unimplemented(

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::Tag;
 use super::errors::ErrorBy;
-use crate::call::Report;
+use crate::report::Report;
 
 /// A type that comes back from the child by some route.
 #[diagnostic::on_unimplemented(

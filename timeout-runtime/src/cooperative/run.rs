@@ -11,8 +11,8 @@ use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::enclosing;
-use super::span::{Id, Period, Span};
-use crate::error::Error;
+use super::span::{Period, Span};
+use crate::error::{Error, Origin};
 use crate::limit::Limit;
 
 pin_project! {
@@ -37,7 +37,7 @@ pub(super) enum Term {
 
 impl Term {
     #[inline]
-    pub(super) fn until(function: &'static str, timeout: Option<Id>, period: Period) -> Self {
+    pub(super) fn until(function: &'static str, timeout: Option<Origin>, period: Period) -> Self {
         Self::Until(Span { function, timeout, period: Ok(period) })
     }
 

@@ -1,24 +1,11 @@
 //! The time from a start to its deadline, and whose it is.
 
-use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{Error, ErrorKind, StoppedBy};
+use crate::error::{Error, ErrorKind, Origin, StoppedBy};
 use crate::limit::{Invalid, Limit};
-
-/// Which timeout; what comes of a plain function belongs to none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Id(NonZeroU64);
-
-impl Id {
-    pub(super) fn next() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(NonZeroU64::MIN.saturating_add(LAST.fetch_add(1, Ordering::Relaxed)))
-    }
-}
 
 /// From when until when.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +29,7 @@ impl Period {
 pub(super) struct Span {
     /// The name under the attribute, or that of the type of what is run.
     pub(super) function: &'static str,
-    pub(super) timeout: Option<Id>,
+    pub(super) timeout: Option<Origin>,
     /// Or a limit that is no duration, for a checkpoint to say so.
     pub(super) period: Result<Period, Invalid>,
 }
@@ -71,7 +58,7 @@ impl Span {
                 Error::new(ErrorKind::InvalidLimit, function, limit, Duration::ZERO)
             }
         };
-        error.with_timeout(self.timeout)
+        error.with_origin(self.timeout)
     }
 }
 

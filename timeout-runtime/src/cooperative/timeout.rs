@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::guard::Guard;
 use super::outcome::{Own, Silent};
 use super::run::{Run, Term};
-use super::span::{Id, Period, path_of};
-use crate::error::{Error, ErrorKind};
+use super::span::{Period, path_of};
+use crate::error::{Error, ErrorKind, Origin};
 use crate::limit::{IntoLimit, Limit};
 
 /// A limit for what futures may take, to be started when it is to count.
@@ -30,7 +30,7 @@ use crate::limit::{IntoLimit, Limit};
 /// After `gevent.Timeout`; see [the module](super).
 pub struct Timeout {
     limit: Limit,
-    id: Id,
+    id: Origin,
     state: State,
 }
 
@@ -50,7 +50,7 @@ impl Timeout {
     #[must_use]
     #[inline]
     pub fn new(limit: impl IntoLimit) -> Self {
-        Self { limit: limit.into_limit(), id: Id::next(), state: State::Idle }
+        Self { limit: limit.into_limit(), id: Origin::next(), state: State::Idle }
     }
 
     /// A timeout that has been started: of a limit, a new one; of one that exists, the same, which
@@ -211,9 +211,26 @@ impl Timeout {
     pub fn silent(self) -> Silent {
         Silent::new(self)
     }
+}
 
-    pub(crate) fn id(&self) -> Id {
-        self.id
+impl Error {
+    /// Whether it is this timeout that has run out. One inside another is told from it by this: what
+    /// a body fails with may be of a timeout of its own, or of a caller's.
+    ///
+    /// ```
+    /// use timeout_runtime::cooperative::Timeout;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut timeout = Timeout::new(0.05);
+    /// let error = timeout.run(std::future::pending::<()>()).await.unwrap_err();
+    /// assert!(error.is_from(&timeout));
+    /// assert!(!error.is_from(&Timeout::new(0.05)));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_from(&self, timeout: &Timeout) -> bool {
+        self.origin() == Some(timeout.id)
     }
 }
 

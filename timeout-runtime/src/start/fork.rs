@@ -3,13 +3,14 @@
 use std::io;
 use std::time::Duration;
 
-use crate::call::{Pending, Report};
+use crate::call::Pending;
 use crate::child::Child;
 use crate::current;
 use crate::error::{Error, ErrorKind, StoppedBy};
 use crate::frame::{End, Receiver, Record, Tag};
 use crate::limit::{Deadline, Limit};
 use crate::panic;
+use crate::report::Report;
 use crate::sys;
 use crate::sys::hang::Slate;
 use crate::sys::output::capture::{Capture, Question};

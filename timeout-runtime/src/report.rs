@@ -1,0 +1,33 @@
+//! What is known of a call from its beginning.
+
+use std::time::Instant;
+
+use crate::error::{Error, ErrorKind};
+use crate::limit::Limit;
+
+/// What every error of a call says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    function: &'static str,
+    limit: Limit,
+    started: Instant,
+}
+
+impl Report {
+    /// Of a call that begins now: its deadline counts from here.
+    pub(crate) fn new(function: &'static str, limit: Limit) -> Self {
+        Self { function, limit, started: Instant::now() }
+    }
+
+    pub(crate) fn limit(&self) -> Limit {
+        self.limit
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn error(&self, kind: ErrorKind) -> Error {
+        Error::new(kind, self.function, self.limit, self.started.elapsed())
+    }
+}
