@@ -5,10 +5,23 @@
 //! What is read is a `char` that glibc (2.32 and later) exports and keeps as long as the process.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
+
+use crate::current;
 
 /// Whether this process has surely no thread but the current one.
 pub(crate) fn is_alone() -> bool {
+    never_had_another() || current::child().is_some() && has_no_other()
+}
+
+/// In a child, where the flag speaks of the caller: a folder has a link from each folder in it, and
+/// two more (`proc(5)`). Who has no other thread cannot get one meanwhile.
+fn has_no_other() -> bool {
+    std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == 3)
+}
+
+fn never_had_another() -> bool {
     static FLAG: OnceLock<usize> = OnceLock::new();
     let address = *FLAG.get_or_init(|| {
         // SAFETY: the name is a C string; looking a symbol up runs no code of its object.

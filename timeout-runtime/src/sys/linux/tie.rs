@@ -50,8 +50,11 @@ extern "C" fn on_signal(number: i32, info: *mut libc::siginfo_t, _: *mut libc::c
     // The handler is inherited by what the body forks, and the tie is not.
     let is_tied = crate::current::child().is_some();
     if is_tied && getppid() != caller {
-        tree::end_own();
-        let _ = kill(getpid(), Signal::SIGKILL);
+        // The kernel tells of each thread of the caller, so two threads may be here at once.
+        if tree::try_end_own() {
+            let _ = kill(getpid(), Signal::SIGKILL);
+        }
+        return;
     }
     // SAFETY: the kernel gives a handler of this kind a valid one; a signal of `SI_USER` has a pid.
     let is_of_caller =

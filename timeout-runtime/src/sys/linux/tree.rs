@@ -8,6 +8,7 @@
 //!
 //! No allocation, no lock: this also runs in the handler of a child whose caller was killed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -173,8 +174,21 @@ pub(crate) fn is_dead_below(root: Pid) -> bool {
 /// In a child at its end: ends and reaps all that it has started. Costs one system call where
 /// there is nobody.
 pub(crate) fn end_own() {
+    if !try_end_own() {
+        // The handler of another thread is at it, and ends this process when it is done.
+        std::thread::sleep(2 * TO_END);
+    }
+}
+
+/// False where another thread is at it already: it closes descriptors that this one would use.
+pub(super) fn try_end_own() -> bool {
+    static IS_BEGUN: AtomicBool = AtomicBool::new(false);
+
     if !has_children() {
-        return;
+        return true;
+    }
+    if IS_BEGUN.swap(true, Ordering::AcqRel) {
+        return false;
     }
     // What is left of the body's affairs is the caller's no more than the children are, and a
     // look needs a descriptor.
@@ -185,14 +199,15 @@ pub(crate) fn end_own() {
         tree.look();
         tree.kill();
         if !reap_own() || start.elapsed() > TO_END {
-            return;
+            break;
         }
         // Whom nobody sees and nobody can reap is out of reach.
         if tree.is_empty() && look > 20 {
-            return;
+            break;
         }
         pause(look);
     }
+    true
 }
 
 fn has_children() -> bool {
