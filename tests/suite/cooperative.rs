@@ -253,8 +253,8 @@ async fn what_is_no_duration_is_an_invalid_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn fails_with_an_error_of_ones_own() {
-    assert_eq!(Timeout::new(1).error("XXX").run(never()).await, Err("XXX"));
-    assert_eq!(Timeout::new(2).error("XXX").run(taking(1.0)).await, Ok(7));
+    assert_eq!(Timeout::new(1).error("too late").run(never()).await, Err("too late"));
+    assert_eq!(Timeout::new(2).error("too late").run(taking(1.0)).await, Ok(7));
     // An error of the body stays the body's.
     let inner = Timeout::new(2).error("outer").run(async { Err::<(), _>("inner") }).await;
     assert_eq!(inner, Ok(Err("inner")));

@@ -4,8 +4,6 @@
 #![allow(unreachable_pub, reason = "public to the fuzzer alone")]
 #![cfg_attr(fuzzing, allow(clippy::missing_panics_doc, missing_docs))]
 
-mod memory;
-
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error as _;
 use std::ffi::CString;
@@ -22,6 +20,7 @@ use crate::codec::{self, from_bytes, to_bytes};
 use crate::error::{CodecError, ErrorKind, RemoteError, io_parts};
 use crate::frame::{End, Receiver, Record, Sender, Tag, header};
 use crate::panic::PanicNote;
+use crate::sys::memory;
 use crate::trace::Trace;
 
 /// Bytes of which a few come at a time.

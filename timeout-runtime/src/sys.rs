@@ -13,6 +13,8 @@ pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod hang;
 pub(crate) mod headroom;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod memory;
 pub(crate) mod output;
 pub(crate) mod pipe;
 pub(crate) mod place;

@@ -1,4 +1,4 @@
-//! How much memory a job needs at its peak, on this thread.
+//! How much memory a job needs at its peak, on this thread: for the tests and the fuzzer alone.
 //!
 //! # Safety
 //!
@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// What the job gives, and how many bytes it had asked for at once.
-pub(super) fn peak_of<T>(job: impl FnOnce() -> T) -> (T, usize) {
+pub(crate) fn peak_of<T>(job: impl FnOnce() -> T) -> (T, usize) {
     let before = NOW.get();
     PEAK.set(before);
     let result = job();
