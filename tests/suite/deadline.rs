@@ -381,6 +381,7 @@ fn a_hang_that_cannot_answer_has_no_trace_and_is_no_later() {
     });
     let blocked = blocked.unwrap_err();
     assert!(blocked.is_timeout() && blocked.trace().is_none(), "{blocked:?}");
-    let too_early = Timeout::new(1e-9).run(|| 1).unwrap_err();
-    assert!(too_early.is_timeout() && too_early.trace().is_none(), "{too_early:?}");
+    // Asked before it can answer, or just after.
+    let too_early = Timeout::new(1e-9).run(|| -> u8 { spin() }).unwrap_err();
+    assert!(too_early.is_timeout() && too_early.elapsed() < LONG, "{too_early:?}");
 }

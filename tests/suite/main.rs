@@ -4,6 +4,7 @@
 
 mod adversarial;
 mod arguments;
+mod asynchronous;
 mod attribute;
 mod bystanders;
 mod caller;

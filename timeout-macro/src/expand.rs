@@ -9,19 +9,30 @@
 //! fn parse(text: &str, seen: &mut Vec<u8>, limit: f64) -> Result<Tree, timeout_runtime::Error> {
 //!     use timeout_runtime::__private::{ValueBySerde as _, ..};
 //!     let crossing = (&&Tag::<Tree>::NEW).value_route().crossing::<Tree>();
-//!     let mut carried_0 = (&&Tag::of(&*seen)).carry_route().carry(&mut *seen);
+//!     let carry_0 = (&&Tag::of(&*seen)).carry_route().carry(&*seen);
 //!     let result = match fork(Timeout::new(limit).grace(5), "parse") {
-//!         Side::Child(child) => child.send(crossing, &[&carried_0], || -> Tree { BODY }),
-//!         Side::Caller(call) => call.receive(crossing, &mut [&mut carried_0]),
+//!         Side::Child(child) => {
+//!             let carried_0 = carry_0.departing(&mut *seen);
+//!             child.send(crossing, &[&carried_0], || -> Tree { BODY })
+//!         }
+//!         Side::Caller(call) => {
+//!             let mut carried_0 = carry_0.arriving();
+//!             let result = call.receive(crossing, &mut [&mut carried_0]);
+//!             if result.is_ok() {
+//!                 carried_0.commit(&mut *seen);
+//!             }
+//!             result
+//!         }
 //!     };
-//!     if result.is_ok() {
-//!         carried_0.commit(&mut *seen);
-//!     }
 //!     result
 //! }
 //! ```
 //!
-//! An `async fn` is stopped at an `.await`, and needs no child:
+//! An `async fn` with `start = "fork"` is the same with `fork_async(..).await`, which is ready in the
+//! child at once and in the caller at the end of the call, and `send_async`, whose body is
+//! `|| async move { BODY }`.
+//!
+//! Any other `async fn` is stopped at an `.await`, and needs no child:
 //!
 //! ```text
 //! // Input:
@@ -58,7 +69,7 @@ pub(crate) fn function(args: &Args, item: &Item) -> TokenStream {
 fn decorated(args: &Args, item: &Item) -> TokenStream {
     let Item { attributes, visibility, .. } = item;
     let outer = signature_of(args, item);
-    let body = if item.is_async() { cooperative(args, item) } else { hard(args, item) };
+    let body = if is_cooperative(args, item) { cooperative(args, item) } else { hard(args, item) };
     quote! {
         #(#attributes)*
         #[allow(clippy::missing_errors_doc, clippy::double_must_use)]
@@ -68,21 +79,27 @@ fn decorated(args: &Args, item: &Item) -> TokenStream {
     }
 }
 
+/// Whether it is stopped at an `.await`, and not by the end of a process.
+pub(crate) fn is_cooperative(args: &Args, item: &Item) -> bool {
+    item.is_async() && args.start.is_none()
+}
+
 fn hard(args: &Args, item: &Item) -> TokenStream {
-    let body = &item.body;
     let private = private(args);
     let timeout = timeout(args);
     let name = name(item);
     let written = written(item);
     let (child, call, crossing) = (local("child"), local("call"), local("crossing"));
     let route = route_of(args, item);
-    let Carried { names, prepare, commit } = carried(args, item);
+    let Carried { names, prepare, depart, arrive, commit } = carried(args, item);
+    let Child { needs, fork, send, body, ended } = child_of(args, item);
     let result = local("result");
     let finish = finish(args, item, &result);
     // At the written type, so that what is wrong with it is said there, and said once.
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
     let crossing_of = quote_spanned!(at=> crossing::<#written>);
     quote! {
+        #needs
         #[allow(unused_imports)]
         use #private::{
             BackByError as _, BackByNothing as _, BackByRemote as _, CarryByNothing as _,
@@ -93,15 +110,56 @@ fn hard(args: &Args, item: &Item) -> TokenStream {
         };
         let #crossing = #route.#crossing_of();
         #prepare
-        let #result = match #private::fork(#timeout, #name) {
+        let #result = match #private::#fork(#timeout, #name) #ended {
             #private::Side::Child(#child) => {
-                #child.send(#crossing, &[#(&#names),*], || -> #written #body)
+                #depart
+                #child.#send(#crossing, &[#(&#names),*], #body)
             }
-            #private::Side::Caller(#call) => #call.receive(#crossing, &mut [#(&mut #names),*]),
+            #private::Side::Caller(#call) => {
+                #arrive
+                let #result = #call.receive(#crossing, &mut [#(&mut #names),*]);
+                #commit
+                #result
+            }
         };
-        #commit
         #finish
     }
+}
+
+/// The parts of a hard call that differ where it is awaited.
+struct Child {
+    needs: TokenStream,
+    fork: Ident,
+    send: Ident,
+    body: TokenStream,
+    ended: TokenStream,
+}
+
+fn child_of(args: &Args, item: &Item) -> Child {
+    let word = |word| Ident::new(word, Span::mixed_site());
+    if item.is_async() {
+        let body = typed(item);
+        return Child {
+            needs: needs_tokio(args, item),
+            fork: word("fork_async"),
+            send: word("send_async"),
+            body: quote!(|| async move { #body }),
+            ended: quote!(.await),
+        };
+    }
+    let (written, body) = (written(item), &item.body);
+    Child {
+        needs: TokenStream::new(),
+        fork: word("fork"),
+        send: word("send"),
+        body: quote!(|| -> #written #body),
+        ended: TokenStream::new(),
+    }
+}
+
+fn needs_tokio(args: &Args, item: &Item) -> TokenStream {
+    let private = private(args);
+    at(item.signature.asyncness.span(), quote!(#private::needs_tokio! {}))
 }
 
 fn cooperative(args: &Args, item: &Item) -> TokenStream {
@@ -110,7 +168,7 @@ fn cooperative(args: &Args, item: &Item) -> TokenStream {
     let name = name(item);
     let result = local("result");
     let finish = finish(args, item, &result);
-    let needs_tokio = at(item.signature.asyncness.span(), quote!(#private::needs_tokio! {}));
+    let needs_tokio = needs_tokio(args, item);
     let body = typed(item);
     quote! {
         #needs_tokio
@@ -201,6 +259,10 @@ fn route_of(args: &Args, item: &Item) -> TokenStream {
 struct Carried {
     names: Vec<Ident>,
     prepare: TokenStream,
+    /// In the child.
+    depart: TokenStream,
+    /// In the caller, before the value and after it.
+    arrive: TokenStream,
     commit: TokenStream,
 }
 
@@ -209,20 +271,23 @@ fn carried(args: &Args, item: &Item) -> Carried {
     // What is wrong with them was said before.
     let arguments = carried::arguments(args, item).unwrap_or_default();
     let mut names = Vec::new();
-    let (mut prepare, mut commit) = (TokenStream::new(), TokenStream::new());
+    let (mut prepare, mut depart) = (TokenStream::new(), TokenStream::new());
+    let (mut arrive, mut commit) = (TokenStream::new(), TokenStream::new());
     for (number, (argument, at)) in arguments.iter().enumerate() {
         let name = local(&format!("carried_{number}"));
-        let carry = quote_spanned!(*at=> carry(&mut *#argument));
+        let how = local(&format!("carry_{number}"));
+        let carry = quote_spanned!(*at=> carry(&*#argument));
         prepare.extend(quote! {
-            #[allow(unused_mut)]
-            let mut #name = (&&#private::Tag::of(&*#argument)).carry_route().#carry;
+            let #how = (&&#private::Tag::of(&*#argument)).carry_route().#carry;
         });
+        depart.extend(quote!(let #name = #how.departing(&mut *#argument);));
+        arrive.extend(quote!(let mut #name = #how.arriving();));
         commit.extend(quote!(#name.commit(&mut *#argument);));
         names.push(name);
     }
     let result = local("result");
     let commit = (!names.is_empty()).then(|| quote!(if #result.is_ok() { #commit }));
-    Carried { names, prepare, commit: commit.unwrap_or_default() }
+    Carried { names, prepare, depart, arrive, commit: commit.unwrap_or_default() }
 }
 
 /// What the caller makes of the result.

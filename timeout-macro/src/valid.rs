@@ -16,7 +16,7 @@ pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
     function(item)?;
     returned(item)?;
     abi(args, item)?;
-    if item.is_async() {
+    if expand::is_cooperative(args, item) {
         return cooperative(args);
     }
     carried::arguments(args, item)?;
@@ -130,22 +130,15 @@ fn function(item: &Item) -> Result<()> {
     Ok(())
 }
 
-/// An `async fn` is stopped at an `.await`: there is no child that a key could be about.
+/// Stopped at an `.await`: there is no child that a key could be about.
 fn cooperative(args: &Args) -> Result<()> {
-    if let Some(key) = args.key("start") {
-        return Err(Error::new(
-            key.span(),
-            "an `async fn` cannot run in a child: remove `start`, and it is stopped at an `.await`; \
-             or decorate the blocking function that it calls",
-        ));
-    }
     let of_a_child = ["grace", "local", "memory", "cpu"];
     match of_a_child.iter().find_map(|name| args.key(name)) {
         Some(key) => Err(Error::new(
             key.span(),
             format!(
-                "`{key}` is about a child, and an `async fn` has none: it is stopped at an \
-                 `.await`; remove `{key}`"
+                "`{key}` is about a child, and this `async fn` has none: it is stopped at an \
+                 `.await`; remove `{key}`, or write `start = \"fork\"` for a child"
             ),
         )),
         None => Ok(()),

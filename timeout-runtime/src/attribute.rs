@@ -5,10 +5,10 @@
 //! resolves to the best of several traits (the one with the most references that the type's bounds
 //! allow). What a marker then demands is one bound on the user's type, with one message of ours.
 
+#[path = "attribute/asynchronous.rs"]
+mod asynchronous;
 #[path = "attribute/carry.rs"]
 mod carry;
-#[path = "attribute/cooperative.rs"]
-mod cooperative;
 #[path = "attribute/errors.rs"]
 mod errors;
 #[path = "attribute/values.rs"]
@@ -25,10 +25,11 @@ use crate::codec;
 use crate::error::{CodecError, Error};
 pub use crate::report::Report;
 
+pub use self::asynchronous::{cooperative, fork_async};
 pub use self::carry::{
-    Arrives, CarriedBy, Carry, CarryByNothing, CarryBySerde, CarryRoute, Departs,
+    Arrives, Arriving, CarriedBy, Carry, CarryByNothing, CarryBySerde, CarryRoute, Departing,
+    Departs,
 };
-pub use self::cooperative::cooperative;
 pub use self::errors::{
     BackByError, BackByNothing, BackByRemote, FailureByFrom, FailureByNothing, FailureRoute,
     Fallible, FromFailure, OutByDeref, OutByIo, OutByLocalDeref, OutByNothing, OutBySerde,

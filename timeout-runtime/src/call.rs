@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use crate::codec;
-use crate::error::{CodecError, Error, ErrorKind};
+use crate::error::{CodecError, Error, ErrorKind, io_parts};
 use crate::frame::{End, Receiver, Record, Tag};
 use crate::panic::PanicNote;
 use crate::report::Report;
@@ -100,6 +100,10 @@ impl Going {
                 let (type_name, reason): (String, String) =
                     codec::from_bytes(&payload).unwrap_or_default();
                 ErrorKind::Encode(CodecError::new(type_name, reason))
+            }
+            End::Record(Record { tag: Tag::StartFailed, payload }) => {
+                let why = codec::from_bytes(&payload).unwrap_or_default();
+                ErrorKind::Start(io_parts::put_together(why))
             }
             End::Record(_) => decode("a record came out of its turn"),
             End::Missing => ended.kind,

@@ -1,5 +1,8 @@
 //! What runs in the child. Nothing here returns to the caller's code.
 
+#[cfg(feature = "tokio")]
+mod apart;
+
 use std::any::type_name;
 use std::io::Write;
 use std::mem;

@@ -104,7 +104,7 @@ pub use crate::body::remaining;
 use crate::error::Error;
 use crate::limit::IntoLimit;
 
-pub(crate) use self::enclosing::remaining as remaining_of_enclosing;
+pub(crate) use self::enclosing::{around, remaining as remaining_of_enclosing};
 use self::outcome::Mapped;
 use self::run::{Run, Term};
 

@@ -10,7 +10,7 @@ use crate::sys::cell::Published;
 use crate::sys::pipe;
 
 /// What this process is, when it is a child.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Current {
     process: u32,
     body: ThreadId,
@@ -26,6 +26,14 @@ static CURRENT: Published<Current> = Published::new();
 pub(crate) fn become_child(deadline: Deadline, call: Report, pipe: i32) {
     let (process, body) = (process::id(), thread::current().id());
     CURRENT.publish(Current { process, body, deadline, call, pipe });
+}
+
+/// In a child: the body runs on this thread, and not on the one that forked.
+#[cfg(feature = "tokio")]
+pub(crate) fn move_body_here() {
+    if let Some(current) = child() {
+        CURRENT.publish(Current { body: thread::current().id(), ..current.clone() });
+    }
 }
 
 /// Of the process this is, if it is a child and not one that a body forked by itself.

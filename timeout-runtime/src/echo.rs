@@ -29,15 +29,9 @@ impl Echo {
         Self { pipe, tail: Vec::new() }
     }
 
-    /// Prints what has come. `None`: nothing more will.
-    pub(crate) fn pass_on(mut self) -> Option<Self> {
-        match self.read() {
-            Some(0) => {
-                self.finish();
-                None
-            }
-            _ => Some(self),
-        }
+    /// Prints what has come; how much it was. Zero: nothing more will. `None`: nothing has.
+    pub(crate) fn pass_on(&mut self) -> Option<usize> {
+        self.read()
     }
 
     /// Prints what there is after the child's end.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! record  = magic (2 bytes) tag (1) zero (1) length (4, little endian) payload (length)
-//! frame   = [ready | contended] data* (complete | panicked | encode-failed)
+//! frame   = [ready | contended] data* (complete | panicked | encode-failed | start-failed)
 //! ```
 //!
 //! The value is cut into `data` records as the child encodes it, and the caller decodes them as
@@ -12,15 +12,19 @@
 //! [`MAX_PAYLOAD`] or a wrong magic is not ours: the reader stops there.
 
 mod receiver;
+#[cfg(feature = "tokio")]
+mod scanner;
 mod sender;
 
 pub(crate) use self::receiver::{End, Receiver};
+#[cfg(feature = "tokio")]
+pub(crate) use self::scanner::Scanner;
 pub(crate) use self::sender::Sender;
 
 /// The longest payload of one record.
 const MAX_PAYLOAD: usize = 1 << 20;
 const MAGIC: [u8; 2] = [0xF7, 0x54];
-const HEADER: usize = 8;
+pub(crate) const HEADER: usize = 8;
 
 /// What a record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub(crate) enum Tag {
     Ready = 5,
     /// Another thread of the caller held an output stream at the fork; payload: which.
     Contended = 6,
+    /// The child cannot begin with the body; payload: why.
+    StartFailed = 7,
 }
 
 impl Tag {
@@ -50,6 +56,7 @@ impl Tag {
             Self::EncodeFailed,
             Self::Ready,
             Self::Contended,
+            Self::StartFailed,
         ]
         .into_iter()
         .find(|tag| *tag as u8 == byte)

@@ -187,6 +187,11 @@ impl Deadline {
         })
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn instant(self) -> Option<Instant> {
+        self.0
+    }
+
     /// The time left: zero when it has passed, `None` for ever.
     pub(crate) fn remaining(self) -> Option<Duration> {
         Some(self.0?.saturating_duration_since(Instant::now()))

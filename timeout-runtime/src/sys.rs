@@ -19,6 +19,8 @@ pub(crate) mod output;
 pub(crate) mod pipe;
 pub(crate) mod place;
 pub(crate) mod process;
+#[cfg(feature = "tokio")]
+pub(crate) mod readiness;
 pub(crate) mod signal;
 pub(crate) mod stack;
 pub(crate) mod threads;

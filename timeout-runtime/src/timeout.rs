@@ -10,6 +10,8 @@ use crate::error::Error;
 use crate::limit::{IntoLimit, Limit};
 use crate::report::Report;
 use crate::start::StartMethod;
+#[cfg(feature = "tokio")]
+use crate::start::fork::awaited;
 use crate::start::fork::{self, Side};
 
 /// How to run a body: under which limit, with which grace. Cheap to make and to copy; the same one
@@ -109,6 +111,51 @@ impl Timeout {
         Call::new(self.fork(body))
     }
 
+    /// As [`run`](Self::run), awaited: the executor's thread is free meanwhile, and thousands of
+    /// calls may be under way on it. The body runs to its end in the child, on a thread of its own,
+    /// without the runtime that it is awaited on, so that it may block, or start one itself.
+    ///
+    /// The call begins when the future is first polled, and dropping the future stops the child, as
+    /// [`Call::cancel`] does, without waiting for its end. The value is gathered as it arrives, and
+    /// decoded by the task when it is whole.
+    ///
+    /// ```
+    /// use timeout_runtime::Timeout;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), timeout_runtime::Error> {
+    /// let timeout = Timeout::new(2);
+    /// let (one, two) =
+    ///     tokio::join!(timeout.run_async(|| 6 * 7), timeout.run_async(|| std::process::id()));
+    /// assert_eq!(one?, 42);
+    /// assert_ne!(two?, std::process::id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for `run`.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, and in one that was built without `enable_io` or `enable_time`,
+    /// as tokio's own sockets and timers do.
+    #[cfg(feature = "tokio")]
+    pub fn run_async<T, F>(&self, body: F) -> impl Future<Output = Result<T, Error>> + use<T, F>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> T + Send,
+    {
+        let timeout = *self;
+        async move {
+            match timeout.start_awaited(function_of::<F>()).await {
+                Side::Child(child) => child.run_apart(body),
+                Side::Caller(call) => call.join(),
+            }
+        }
+    }
+
     fn fork<T: Serialize, F: FnOnce() -> T>(&self, body: F) -> Pending {
         match self.start_child(function_of::<F>()) {
             Side::Child(child) => child.run(body),
@@ -120,6 +167,16 @@ impl Timeout {
     pub(crate) fn start_child(&self, function: &'static str) -> Side {
         match self.start_method {
             StartMethod::Fork => fork::start(Report::new(function, self.limit), self.grace),
+        }
+    }
+
+    /// The same for a task, which has the call behind it when this is ready in the caller.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn start_awaited(self, function: &'static str) -> Side {
+        match self.start_method {
+            StartMethod::Fork => {
+                awaited::start(Report::new(function, self.limit), self.grace).await
+            }
         }
     }
 }

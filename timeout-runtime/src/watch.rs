@@ -1,6 +1,9 @@
 //! What the caller does: wait, escalate, reap.
 
-use std::io::{self, Read};
+#[cfg(feature = "tokio")]
+pub(crate) mod gathering;
+
+use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -19,11 +22,14 @@ use crate::sys::process::{Held, Process, Status};
 pub(crate) struct Watch {
     process: Process,
     pipe: pipe::Reader,
+    /// What was read of it before anybody asked.
+    gathered: Cursor<Vec<u8>>,
     /// Every write end is closed: there is nothing to wait for in the pipe.
     closed: bool,
     /// The child has ended, and waits to be reaped.
     ended: bool,
-    reaped: bool,
+    /// What is known of its end, once it was reaped.
+    reaped: Option<(Option<Status>, Option<Usage>)>,
     /// How much was read since it ended.
     drained: usize,
     grace: Option<Duration>,
@@ -99,9 +105,10 @@ impl Watch {
         Self {
             process,
             pipe,
+            gathered: Cursor::default(),
             closed: false,
             ended: false,
-            reaped: false,
+            reaped: None,
             drained: 0,
             grace,
             fuse,
@@ -138,7 +145,9 @@ impl Watch {
 
     /// Ends the child at once: nothing that it could still send is of use.
     pub(crate) fn kill(&mut self) {
-        self.send_sigkill(Why::Useless);
+        if !self.ended {
+            self.send_sigkill(Why::Useless);
+        }
     }
 
     /// Waits for the end, reaps, and says how it was.
@@ -146,9 +155,10 @@ impl Watch {
         while !self.ended && !self.is_stuck() {
             self.wait(false);
         }
-        self.reaped = true;
-        let (status, usage) =
-            if self.ended { self.process.reap() } else { self.process.reap_later() };
+        let (status, usage) = self.reap();
+        if self.ended {
+            self.process.outlive_group();
+        }
         // Whoever could print is gone now, but for what has left the group.
         self.echo.take().into_iter().for_each(Echo::finish);
         let (kind, stopped) = match self.stage {
@@ -171,14 +181,16 @@ impl Watch {
         Ended { kind, stopped, stack: std::mem::take(&mut self.stack), hang: self.hang, usage }
     }
 
+    /// The child's own status, which nobody has to wait for.
+    fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
+        let reap = if self.ended { Process::reap } else { Process::reap_later };
+        *self.reaped.get_or_insert_with(|| reap(&mut self.process))
+    }
+
     /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next
     /// step of escalation.
     fn wait(&mut self, for_bytes: bool) {
-        let until = match self.stage {
-            Stage::Terminating { until, held: Held::UntilAlone, .. } => until.min(soon()),
-            Stage::Running { until } | Stage::Terminating { until, .. } => until,
-            Stage::Killed { again, .. } => again,
-        };
+        let until = self.next_step();
         let pipe = (for_bytes && !self.closed).then(|| self.pipe.as_fd());
         let printed = self.echo.as_ref().map(Echo::as_fd);
         let ready = self.process.wait([pipe, printed], until);
@@ -186,7 +198,25 @@ impl Watch {
         self.escalate();
         if ready.readable {
             // Whatever the child does meanwhile, it never waits for room to print in.
-            self.echo = self.echo.take().and_then(Echo::pass_on);
+            self.pass_on();
+        }
+    }
+
+    /// Prints what has come. Whether more is to be had at once.
+    fn pass_on(&mut self) -> bool {
+        let passed = self.echo.as_mut().and_then(Echo::pass_on);
+        if passed == Some(0) {
+            self.echo.take().into_iter().for_each(Echo::finish);
+        }
+        passed > Some(0)
+    }
+
+    /// When there is something to be done, whatever else happens.
+    fn next_step(&self) -> Deadline {
+        match self.stage {
+            Stage::Terminating { until, held: Held::UntilAlone, .. } => until.min(soon()),
+            Stage::Running { until } | Stage::Terminating { until, .. } => until,
+            Stage::Killed { again, .. } => again,
         }
     }
 
@@ -196,6 +226,18 @@ impl Watch {
         if !self.ended && !matches!(self.stage, Stage::Running { .. }) {
             self.look();
         }
+    }
+
+    /// What is in the pipe now. A stream that a descendant goes on writing after the child's end has
+    /// an end nevertheless.
+    fn read_pipe(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let length = self.pipe.read(bytes)?;
+        self.closed |= length == 0;
+        if self.drained > MOST_DRAINED {
+            return Ok(0);
+        }
+        self.drained += if self.ended { length } else { 0 };
+        Ok(length)
     }
 
     /// A wait that does not wait.
@@ -290,14 +332,15 @@ fn own_end(status: Option<Status>) -> ErrorKind {
 
 impl Read for Watch {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self.gathered.read(bytes) {
+            Ok(0) => {}
+            gathered => return gathered,
+        }
         loop {
-            match self.pipe.read(bytes) {
-                Ok(0) => self.closed = true,
-                // A stream without end does not get past the deadline, nor does one that a
-                // descendant writes after the child's end.
-                Ok(_) if self.drained > MOST_DRAINED => return Ok(0),
+            match self.read_pipe(bytes) {
+                Ok(0) if !self.closed => return Ok(0),
+                Ok(0) => {}
                 Ok(length) => {
-                    self.drained += if self.ended { length } else { 0 };
                     self.escalate();
                     self.look_for_the_end();
                     return Ok(length);
@@ -316,7 +359,7 @@ impl Read for Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if !self.reaped {
+        if self.reaped.is_none() {
             self.cancel();
             self.finish();
         }

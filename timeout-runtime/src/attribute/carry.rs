@@ -106,29 +106,51 @@ impl<T: Serialize + DeserializeOwned> CarriedBy<Elements> for [T] {
 
 /// The markers.
 pub trait CarryRoute: Sized {
-    /// How this argument is carried back by this route. The body goes on with the argument itself.
-    fn carry<'a, T: ?Sized + CarriedBy<Self> + 'a>(self, argument: &mut T) -> Carry<'a, T>
+    /// How this argument is carried back by this route.
+    fn carry<'a, T: ?Sized + CarriedBy<Self> + 'a>(self, _: &T) -> Carry<'a, T>
     where
         T::Wire: 'a,
     {
         Carry {
-            place: Place::of(argument),
             write: T::write,
             read: |source| {
                 let wire = codec::decode::<T::Wire>(&mut source.0)?;
                 Ok(Box::new(|argument| argument.commit(wire)))
             },
-            arrived: None,
         }
     }
 }
 
 impl<T> CarryRoute for T {}
 
-/// A `&mut` argument on its way there and back.
+/// What is to be done with a `&mut` argument, on both sides.
 pub struct Carry<'a, T: ?Sized> {
+    write: fn(&T, &mut Sink<'_>) -> Result<(), CodecError>,
+    read: fn(&mut Source) -> Result<Commit<'a, T>, CodecError>,
+}
+
+impl<'a, T: ?Sized> Carry<'a, T> {
+    /// In the child, before the body, which goes on with the argument itself.
+    #[must_use]
+    pub fn departing(&self, argument: &mut T) -> Departing<T> {
+        Departing { place: Place::of(argument), write: self.write }
+    }
+
+    /// In the caller.
+    #[must_use]
+    pub fn arriving(&self) -> Arriving<'a, T> {
+        Arriving { read: self.read, arrived: None }
+    }
+}
+
+/// A `&mut` argument on its way to the caller.
+pub struct Departing<T: ?Sized> {
     place: Place<T>,
     write: fn(&T, &mut Sink<'_>) -> Result<(), CodecError>,
+}
+
+/// What is to become of it there.
+pub struct Arriving<'a, T: ?Sized> {
     read: fn(&mut Source) -> Result<Commit<'a, T>, CodecError>,
     arrived: Option<Commit<'a, T>>,
 }
@@ -146,7 +168,7 @@ pub trait Departs {
     fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError>;
 }
 
-impl<T: ?Sized> Departs for Carry<'_, T> {
+impl<T: ?Sized> Departs for Departing<T> {
     fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError> {
         (self.write)(self.place.get(), sink)
     }
@@ -162,14 +184,14 @@ pub trait Arrives {
     fn read(&mut self, source: &mut Source) -> Result<(), CodecError>;
 }
 
-impl<T: ?Sized> Arrives for Carry<'_, T> {
+impl<T: ?Sized> Arrives for Arriving<'_, T> {
     fn read(&mut self, source: &mut Source) -> Result<(), CodecError> {
         self.arrived = Some((self.read)(source)?);
         Ok(())
     }
 }
 
-impl<T: ?Sized> Carry<'_, T> {
+impl<T: ?Sized> Arriving<'_, T> {
     /// In the caller, after a call that succeeded.
     pub fn commit(self, argument: &mut T) {
         if let Some(commit) = self.arrived {

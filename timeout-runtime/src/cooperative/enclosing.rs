@@ -41,6 +41,21 @@ impl Drop for Entered {
     }
 }
 
+/// What is around this thread now, for one that continues it in a child.
+pub(crate) fn around() -> Spans {
+    Spans(SPANS.try_with(|spans| spans.borrow().clone()).unwrap_or_default())
+}
+
+/// See [`around`].
+pub(crate) struct Spans(Vec<Span>);
+
+impl Spans {
+    /// From now on they are around this thread.
+    pub(crate) fn enter(self) {
+        let _ = SPANS.try_with(|spans| spans.replace(self.0));
+    }
+}
+
 /// The outermost span that is due.
 pub(super) fn outermost_due() -> Option<Span> {
     SPANS.try_with(|spans| first_due(&spans.borrow())).ok()?

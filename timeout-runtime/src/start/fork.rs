@@ -1,6 +1,10 @@
 //! The child as a copy of the caller.
 
+#[cfg(feature = "tokio")]
+pub(crate) mod awaited;
+
 use std::io;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::call::Pending;
@@ -11,11 +15,11 @@ use crate::frame::{End, Receiver, Record, Tag};
 use crate::limit::{Deadline, Limit};
 use crate::panic;
 use crate::report::Report;
-use crate::sys;
 use crate::sys::hang::Slate;
 use crate::sys::output::capture::{Capture, Question};
 use crate::sys::output::{Prepared, Streams};
-use crate::watch::Watch;
+use crate::sys::{self, pipe};
+use crate::watch::{Ended, Watch};
 
 /// Where one is after the start: this function returns in two processes.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and never stored")]
@@ -43,63 +47,184 @@ enum Started {
 }
 
 fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
-    let invalid = |_| report.error(ErrorKind::InvalidLimit);
-    let limit = report.limit().duration().map_err(invalid)?;
-    let grace = grace.duration().map_err(invalid)?;
-    let deadline = Deadline::after(report.started(), limit);
-    let too_late = || report.error(ErrorKind::TimedOut { stopped_by: StoppedBy::Nothing });
-    let failed = |error| report.error(ErrorKind::Start(error));
-    if limit.is_some_and(|limit| limit.is_zero()) {
-        return Err(too_late());
-    }
-    settle_lazies();
-    let mut contended = Streams::default();
+    let mut start = Start::new(report, grace)?;
     loop {
-        let output = Prepared::new(contended, deadline).map_err(failed)?.ok_or_else(too_late)?;
-        let is_settled = !output.is_reported();
-        let (watch, question) = match fork(report, deadline, grace, output).map_err(failed)? {
+        let (watch, word) = match start.fork(start.prepare()?)? {
             Forked::Child(child) => return Ok(Started::Child(child)),
-            Forked::Caller(watch, question) => (watch, question),
+            Forked::Caller(watch, word) => (watch, word),
         };
-        let printed = question.map(Question::into_reader);
         let mut receiver = Receiver::new(watch);
-        if is_settled && printed.is_none() {
-            return Ok(Started::Caller(receiver));
-        }
-        // Only the child can tell whether its copies of the output streams are usable, and where
-        // they lead.
-        match receiver.first() {
-            Some(End::Record(record)) if record.tag == Tag::Ready => {
-                match (Capture::from_byte(first_byte(&record)), printed) {
-                    (Capture::Captured, Some(printed)) => receiver.source().echo(printed),
-                    (capture, _) => capture.remember(),
+        let Some(word) = word else { return Ok(Started::Caller(receiver)) };
+        match word.of(receiver.first()) {
+            First::Ready(printed) => {
+                if let Some(printed) = printed {
+                    receiver.source().echo(printed);
                 }
                 return Ok(Started::Caller(receiver));
             }
-            Some(End::Record(record)) if record.tag == Tag::Contended => {
-                contended = contended.with(Streams::from_bits(first_byte(&record)));
-                receiver.source().finish();
-                // Without a stream there is no holder, which would keep the deadline.
-                if contended == Streams::default() && deadline.has_passed() {
-                    return Err(too_late());
-                }
-            }
-            Some(End::Missing) => {
-                let ended = receiver.source().finish();
-                let kind = match ended.kind {
-                    // By itself: it could not make ready.
-                    ErrorKind::Exited(_) => ErrorKind::Start(io::Error::other(
-                        "the child could not be made ready for the body",
-                    )),
-                    kind => kind,
-                };
-                return Err(report.error(kind).with_usage(ended.usage));
-            }
-            // Whoever waits for the value will find this instead.
-            end => {
+            First::Other(end) => {
                 receiver.put_back(end);
                 return Ok(Started::Caller(receiver));
             }
+            First::Contended(streams) => {
+                receiver.source().finish();
+                start.note(streams)?;
+            }
+            First::Missing => return Err(start.unready(receiver.source().finish())),
+        }
+    }
+}
+
+/// The start of one call, which may take more than one fork.
+struct Start<'a> {
+    report: &'a Report,
+    deadline: Deadline,
+    grace: Option<Duration>,
+    /// The output streams that other threads were seen to hold.
+    contended: Streams,
+}
+
+impl<'a> Start<'a> {
+    fn new(report: &'a Report, grace: Limit) -> Result<Self, Error> {
+        let invalid = |_| report.error(ErrorKind::InvalidLimit);
+        let limit = report.limit().duration().map_err(invalid)?;
+        let grace = grace.duration().map_err(invalid)?;
+        let deadline = Deadline::after(report.started(), limit);
+        let start = Self { report, deadline, grace, contended: Streams::default() };
+        if limit.is_some_and(|limit| limit.is_zero()) {
+            return Err(start.too_late());
+        }
+        settle_lazies();
+        Ok(start)
+    }
+
+    /// Waits only for streams that are contended.
+    fn prepare(&self) -> Result<Prepared, Error> {
+        self.prepared(Prepared::new(self.contended, self.deadline))
+    }
+
+    fn prepared(&self, prepared: io::Result<Option<Prepared>>) -> Result<Prepared, Error> {
+        prepared.map_err(|error| self.failed(error))?.ok_or_else(|| self.too_late())
+    }
+
+    fn fork(&self, output: Prepared) -> Result<Forked, Error> {
+        self.try_fork(output).map_err(|error| self.failed(error))
+    }
+
+    fn try_fork(&self, output: Prepared) -> io::Result<Forked> {
+        let (reader, writer) = pipe::pipe()?;
+        let question = Question::new();
+        let slate = Slate::new();
+        let fuse = self.deadline.and_then(self.grace).and_then(Some(FUSE));
+        let (visible, report) = self.visible();
+        let is_reported = output.is_reported();
+        Ok(match sys::fork::fork()? {
+            sys::fork::Side::Child => {
+                drop(reader);
+                if let Some(slate) = slate {
+                    slate.listen();
+                }
+                if let Some(left) = fuse.remaining() {
+                    sys::platform::light_fuse(left.max(FUSE));
+                }
+                Forked::Child(Child::new(writer, visible, report, output, question))
+            }
+            sys::fork::Side::Caller(process) => {
+                let printed = question.map(Question::into_reader);
+                let word = (is_reported || printed.is_some()).then(|| Word::new(printed));
+                let watch = Watch::new(process, reader, self.deadline, self.grace, fuse, slate);
+                Forked::Caller(watch, word)
+            }
+        })
+    }
+
+    /// A body that asks is told of the nearest deadline, be it that of a call around this one.
+    fn visible(&self) -> (Deadline, Report) {
+        match current::child() {
+            Some(around) if around.deadline().min(self.deadline) != self.deadline => {
+                (around.deadline(), *around.call())
+            }
+            _ => (self.deadline, *self.report),
+        }
+    }
+
+    /// The next fork is to be made with these held.
+    fn note(&mut self, contended: Streams) -> Result<(), Error> {
+        self.contended = self.contended.with(contended);
+        // Without a stream there is no holder, which would keep the deadline.
+        if self.contended == Streams::default() && self.deadline.has_passed() {
+            return Err(self.too_late());
+        }
+        Ok(())
+    }
+
+    fn too_late(&self) -> Error {
+        self.report.error(ErrorKind::TimedOut { stopped_by: StoppedBy::Nothing })
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        self.report.error(ErrorKind::Start(error))
+    }
+
+    /// Of a child that ended without a word.
+    fn unready(&self, ended: Ended) -> Error {
+        let kind = match ended.kind {
+            // By itself: it could not make ready.
+            ErrorKind::Exited(_) => {
+                ErrorKind::Start(io::Error::other("the child could not be made ready for the body"))
+            }
+            kind => kind,
+        };
+        self.report.error(kind).with_usage(ended.usage)
+    }
+}
+
+#[expect(clippy::large_enum_variant, reason = "as above")]
+enum Forked {
+    Child(Child),
+    /// The child will say a word first, if there is one to be said.
+    Caller(Watch, Option<Word>),
+}
+
+/// Only the child can tell whether its copies of the output streams are usable, and where they lead.
+struct Word {
+    /// What it prints, if it turns out to be captured.
+    printed: Option<pipe::Reader>,
+    /// The thread it is about.
+    thread: ThreadId,
+}
+
+enum First {
+    /// The body begins, and this is to be printed.
+    Ready(Option<pipe::Reader>),
+    Contended(Streams),
+    Missing,
+    /// Whoever waits for the value will find this instead.
+    Other(Option<End>),
+}
+
+impl Word {
+    fn new(printed: Option<pipe::Reader>) -> Self {
+        Self { printed, thread: thread::current().id() }
+    }
+
+    fn of(self, first: Option<End>) -> First {
+        match first {
+            Some(End::Record(record)) if record.tag == Tag::Ready => {
+                let capture = Capture::from_byte(first_byte(&record));
+                if capture == Capture::Captured && self.printed.is_some() {
+                    return First::Ready(self.printed);
+                }
+                if self.thread == thread::current().id() {
+                    capture.remember();
+                }
+                First::Ready(None)
+            }
+            Some(End::Record(record)) if record.tag == Tag::Contended => {
+                First::Contended(Streams::from_bits(first_byte(&record)))
+            }
+            Some(End::Missing) => First::Missing,
+            end => First::Other(end),
         }
     }
 }
@@ -110,43 +235,6 @@ fn first_byte(record: &Record) -> u8 {
 
 /// So long after the end of its grace the kernel ends a child that nobody ended.
 const FUSE: Duration = Duration::from_secs(1);
-
-enum Forked {
-    Child(Child),
-    Caller(Watch, Option<Question>),
-}
-
-fn fork(
-    report: &Report,
-    deadline: Deadline,
-    grace: Option<Duration>,
-    output: Prepared,
-) -> io::Result<Forked> {
-    let (reader, writer) = sys::pipe::pipe()?;
-    let question = Question::new();
-    let slate = Slate::new();
-    let fuse = deadline.and_then(grace).and_then(Some(FUSE));
-    // A body that asks is told of the nearest deadline, be it that of a call around this one.
-    let around = current::child().filter(|around| around.deadline().min(deadline) != deadline);
-    let (visible, report) =
-        around.map_or((deadline, report), |around| (around.deadline(), around.call()));
-    let report = *report;
-    Ok(match sys::fork::fork()? {
-        sys::fork::Side::Child => {
-            drop(reader);
-            if let Some(slate) = slate {
-                slate.listen();
-            }
-            if let Some(left) = fuse.remaining() {
-                sys::platform::light_fuse(left.max(FUSE));
-            }
-            Forked::Child(Child::new(writer, visible, report, output, question))
-        }
-        sys::fork::Side::Caller(process) => {
-            Forked::Caller(Watch::new(process, reader, deadline, grace, fuse, slate), question)
-        }
-    })
-}
 
 /// Everything that is made on its first use, so that no child finds it half made.
 fn settle_lazies() {

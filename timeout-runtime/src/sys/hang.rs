@@ -70,6 +70,7 @@ impl Slate {
 
     /// In a fresh child: from now on it answers.
     pub(crate) fn listen(self) {
+        BODY.store(0, Ordering::Relaxed);
         SLATE.store(self.0.as_ptr(), Ordering::Release);
         let action =
             SigAction::new(SigHandler::Handler(reply), SaFlags::SA_RESTART, SigSet::empty());
@@ -119,8 +120,29 @@ impl Drop for Slate {
 
 static SLATE: AtomicPtr<Answer> = AtomicPtr::new(ptr::null_mut());
 
+/// The thread that runs the body, where that is not the first.
+static BODY: AtomicU64 = AtomicU64::new(0);
+
+/// In a child: from now on this thread answers, whichever the system asks.
+#[cfg(feature = "tokio")]
+pub(crate) fn answer_here() {
+    BODY.store(this_thread(), Ordering::Release);
+}
+
+/// By the name that the C library gives it, a number or a pointer.
+fn this_thread() -> u64 {
+    // SAFETY: it cannot fail.
+    unsafe { libc::pthread_self() as u64 }
+}
+
 extern "C" fn reply(_: i32) {
     let errno = nix::errno::Errno::last_raw();
+    let body = BODY.load(Ordering::Acquire);
+    if body != 0 && body != this_thread() {
+        // SAFETY: that thread lives as long as the process; it may be called in a handler.
+        unsafe { libc::pthread_kill(body as libc::pthread_t, libc::SIGURG) };
+        return nix::errno::Errno::set_raw(errno);
+    }
     // SAFETY: null, or the page of this child, which is never unmapped here.
     if let Some(answer) = unsafe { SLATE.load(Ordering::Acquire).as_ref() } {
         let mut length = 0;

@@ -10,6 +10,10 @@
 /// The address of a `&mut` argument, without its borrow: the body has that.
 pub(crate) struct Place<T: ?Sized>(*const T);
 
+// SAFETY: whoever looks from another thread is the body's, and the only one that still runs: what it
+// does is what it would do with a `&mut T` that was sent to it.
+unsafe impl<T: ?Sized + Send> Sync for Place<T> {}
+
 impl<T: ?Sized> Place<T> {
     pub(crate) fn of(argument: &mut T) -> Self {
         Self(argument)

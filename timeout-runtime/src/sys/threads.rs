@@ -1,10 +1,13 @@
-//! Whether there are others.
+//! Other threads: whether there are any, and one that takes a child over.
 //!
 //! # Safety
 //!
 //! What is read is a `char` that glibc (2.32 and later) exports and keeps as long as the process.
+//! The job of a new thread is on the stack of the one that hands it over, which stays there for ever.
 #![expect(unsafe_code, reason = "see the heading")]
 
+#[cfg(feature = "tokio")]
+use std::convert::Infallible;
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
@@ -32,4 +35,45 @@ fn never_had_another() -> bool {
     // SAFETY: either null or glibc's `char`, which only this thread can be changing: it is true
     // only while there is no other.
     !flag.is_null() && unsafe { flag.read_volatile() } != 0
+}
+
+/// As much stack as a program's first thread usually has; what is not used costs nothing.
+#[cfg(feature = "tokio")]
+const STACK: usize = 8 << 20;
+
+/// In a child: runs what never returns on a new thread, without the thread-locals of this one, which
+/// waits for ever. Comes back only if there is no such thread.
+///
+/// Not by `std::thread`, whose start takes locks that a thread of the caller may have held at the
+/// fork; those of the C library are made new there.
+#[cfg(feature = "tokio")]
+pub(crate) fn hand_over<F: FnOnce() -> Infallible + Send>(job: F) -> std::io::Error {
+    let mut job = Some(job);
+    // SAFETY: see the heading; zero is a room for attributes, which are made before they are used.
+    let failure = unsafe {
+        let mut thread = std::mem::zeroed();
+        let mut attributes = std::mem::zeroed();
+        libc::pthread_attr_init(&raw mut attributes);
+        libc::pthread_attr_setstacksize(&raw mut attributes, STACK);
+        libc::pthread_create(
+            &raw mut thread,
+            &raw const attributes,
+            take_over::<F>,
+            (&raw mut job).cast(),
+        )
+    };
+    if failure != 0 {
+        return std::io::Error::from_raw_os_error(failure);
+    }
+    loop {
+        std::thread::park();
+    }
+}
+
+#[cfg(feature = "tokio")]
+extern "C" fn take_over<F: FnOnce() -> Infallible>(job: *mut libc::c_void) -> *mut libc::c_void {
+    // SAFETY: see the heading.
+    let job = unsafe { &mut *job.cast::<Option<F>>() }.take();
+    let _never = job.map(|job| job());
+    super::exit::now(101)
 }

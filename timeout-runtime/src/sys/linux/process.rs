@@ -183,17 +183,32 @@ impl Process {
     /// First the group, then the status: until it is reaped, the child pins the group's number.
     pub(crate) fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
         let _ = self.send_to_group(libc::SIGKILL);
-        let reaped = self.wait_status();
-        if !self.is_alone && !self.group_is_empty() {
-            process::wait_until(|| self.group_is_dead());
-            self.reap_group();
-        }
-        self.reap_orphans();
-        match reaped {
+        match self.wait_status() {
             Ok((status, usage)) => (Some(status), Some(usage)),
             // Someone else was first: `waitpid(-1)` in a loop, or SIGCHLD ignored.
             Err(_) => (self.status_after_reaping(), None),
         }
+    }
+
+    /// Whether others of its group are still on their way to their end, when it was reaped.
+    pub(crate) fn is_outlived(&self) -> bool {
+        !self.is_alone && !self.group_is_empty()
+    }
+
+    /// Waits for the end of these, and reaps what fell to this process.
+    pub(crate) fn outlive_group(&mut self) {
+        if self.is_outlived() {
+            process::wait_until(|| self.group_is_dead());
+            self.reap_group();
+        }
+        self.reap_orphans();
+    }
+
+    /// Readable when the child has ended.
+    #[cfg(feature = "tokio")]
+    #[expect(clippy::unnecessary_wraps, reason = "the portable path has none")]
+    pub(crate) fn end(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.pidfd.as_fd())
     }
 
     /// For a child that SIGKILL does not end: returns at once, with nothing known.

@@ -100,6 +100,21 @@ impl Process {
         self.end.take().unwrap_or_default()
     }
 
+    /// The end of the child was not seen before theirs.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_outlived(&self) -> bool {
+        false
+    }
+
+    /// As above.
+    pub(crate) fn outlive_group(&mut self) {}
+
+    /// Nothing portable tells.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn end(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
     /// For a child that SIGKILL does not end: returns at once, with nothing known.
     pub(crate) fn reap_later(&mut self) -> (Option<Status>, Option<Usage>) {
         process::reap_later(Self { pid: self.pid, end: None });

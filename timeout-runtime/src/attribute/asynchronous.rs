@@ -1,0 +1,96 @@
+//! What an `async fn` expands to.
+
+use std::future::Future;
+
+use super::{Crossing, Departs};
+use crate::Timeout;
+use crate::child::Child;
+use crate::error::Error;
+use crate::limit::IntoLimit;
+use crate::start::fork::Side;
+
+/// Runs the body under its limit.
+#[cfg(feature = "tokio")]
+#[inline]
+pub fn cooperative<F: Future>(
+    limit: impl IntoLimit,
+    function: &'static str,
+    body: F,
+) -> impl Future<Output = Result<F::Output, Error>> {
+    crate::cooperative::decorated(limit, function, body)
+}
+
+/// So that what `needs_tokio` says is the one error.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(feature = "tokio"))]
+pub async fn cooperative<F: Future>(
+    _: impl IntoLimit,
+    _: &'static str,
+    _: F,
+) -> Result<F::Output, Error> {
+    unreachable!("this does not compile without the feature `tokio`")
+}
+
+/// Starts the child of a function that is awaited, and awaits it. Ready in two processes.
+#[cfg(feature = "tokio")]
+pub fn fork_async(timeout: Timeout, function: &'static str) -> impl Future<Output = Side> + Send {
+    timeout.start_awaited(function)
+}
+
+/// As above.
+#[cfg(not(feature = "tokio"))]
+pub async fn fork_async(_: Timeout, _: &'static str) -> Side {
+    unreachable!("this does not compile without the feature `tokio`")
+}
+
+impl Child {
+    /// Runs an async body to its end, on a thread and a runtime of its own, sends what it returned
+    /// and what it did to the arguments that are carried back, and ends the process.
+    #[cfg_attr(
+        not(feature = "tokio"),
+        expect(unused_variables, clippy::unused_self, reason = "as above")
+    )]
+    pub fn send_async<R, F: Future<Output = R>>(
+        self,
+        crossing: Crossing<R>,
+        carried: &[&(dyn Departs + Sync)],
+        body: impl FnOnce() -> F + Send,
+    ) -> ! {
+        #[cfg(not(feature = "tokio"))]
+        unreachable!("this does not compile without the feature `tokio`");
+        #[cfg(feature = "tokio")]
+        {
+            let mut body = Some(body);
+            self.enter_apart(std::any::type_name::<R>(), &mut |sink| {
+                let Some(body) = body.take() else { return Ok(()) };
+                let value = sink.block_on(body);
+                (crossing.encode)(value, sink)?;
+                carried.iter().try_for_each(|argument| argument.write(sink))
+            })
+        }
+    }
+}
+
+/// Says which feature is missing, where the invocation's tokens say that it is missed.
+#[cfg(feature = "tokio")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __needs_tokio {
+    () => {};
+}
+
+/// Says which feature is missing, where the invocation's tokens say that it is missed.
+#[cfg(not(feature = "tokio"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __needs_tokio {
+    () => {
+        ::core::compile_error!(
+            "a timeout of an `async fn` needs tokio: enable the feature `tokio` of \
+             `timeout-runtime`, as in `cargo add timeout-runtime --features tokio`"
+        );
+    };
+}

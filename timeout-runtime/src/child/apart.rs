@@ -1,0 +1,79 @@
+//! A body on a thread of its own: without the thread-locals of the one that forked, among them the
+//! runtime that the call is awaited on.
+
+use std::any::type_name;
+use std::future::Future;
+use std::io;
+use std::mem;
+
+use serde::Serialize;
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Child, Sink};
+use crate::codec;
+use crate::cooperative;
+use crate::current;
+use crate::error::{CodecError, io_parts};
+use crate::frame::{Sender, Tag};
+use crate::sys::{self, exit, hang};
+
+type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + Send + 'a;
+
+impl Child {
+    /// As [`run`](Self::run).
+    pub(crate) fn run_apart<T: Serialize>(self, body: impl FnOnce() -> T + Send) -> ! {
+        let mut body = Some(body);
+        self.enter_apart(type_name::<T>(), &mut |sink| {
+            let Some(body) = body.take() else { return Ok(()) };
+            let value = body();
+            let encoded = codec::encode(&value, &mut sink.0);
+            mem::forget(value);
+            encoded
+        })
+    }
+
+    /// As [`enter`](Self::enter).
+    pub(crate) fn enter_apart(self, type_name: &str, job: &mut Job<'_>) -> ! {
+        let around = cooperative::around();
+        let mut child = Some(self);
+        let failure = sys::threads::hand_over(|| {
+            current::move_body_here();
+            hang::answer_here();
+            around.enter();
+            match child.take() {
+                Some(child) => child.work(type_name, job),
+                None => exit::now(101),
+            }
+        });
+        match &mut child {
+            Some(child) => Sink(Sender::new(&mut child.pipe)).refuse(&failure),
+            None => exit::now(101),
+        }
+    }
+}
+
+impl Sink<'_> {
+    /// Runs a future to its end on a runtime that knows nothing of the caller's.
+    pub(crate) fn block_on<F: Future>(&mut self, future: impl FnOnce() -> F) -> F::Output {
+        match runtime() {
+            Ok(runtime) => {
+                let output = runtime.block_on(async { future().await });
+                // The tasks that are left end with the process, and so do the threads.
+                mem::forget(runtime);
+                output
+            }
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    /// Says that there will be no body, and ends the process.
+    fn refuse(&mut self, why: &io::Error) -> ! {
+        // Whoever waits for it learns of its end at least.
+        let _ = self.0.record(Tag::StartFailed, &codec::to_bytes(&io_parts::take_apart(why)));
+        exit::now(1)
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}

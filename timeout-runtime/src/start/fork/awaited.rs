@@ -1,0 +1,72 @@
+//! The same start, for a task: what has to be waited for is awaited.
+
+use std::io;
+
+use super::{First, Forked, Side, Start};
+use crate::call::Pending;
+use crate::child::Child;
+use crate::error::{Error, ErrorKind};
+use crate::frame::Receiver;
+use crate::limit::Limit;
+use crate::report::Report;
+use crate::sys::output::{Prepared, Streams};
+use crate::watch::gathering::{Gathering, apart};
+
+/// Starts a child, unless the limit says that there is no time for it. Ready in the child at once,
+/// and in the caller when the call has ended, whose value is then read from memory.
+pub(crate) async fn start(report: Report, grace: Limit) -> Side {
+    match try_start(&report, grace).await {
+        Ok(Started::Child(child)) => Side::Child(child),
+        Ok(Started::Caller(gathering)) => Side::Caller(match gathering.finish().await {
+            Some(watch) => Pending::new(report, Receiver::new(watch)),
+            None => Pending::failed(report.error(ErrorKind::Unknown)),
+        }),
+        Err(error) => Side::Caller(Pending::failed(error)),
+    }
+}
+
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and never stored")]
+enum Started {
+    Child(Child),
+    Caller(Gathering),
+}
+
+async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
+    let mut start = Start::new(report, grace)?;
+    loop {
+        let output = prepare(&start).await?;
+        let (watch, word) = match start.fork(output)? {
+            Forked::Child(child) => return Ok(Started::Child(child)),
+            Forked::Caller(watch, word) => (watch, word),
+        };
+        let mut gathering = Gathering::new(watch).map_err(|error| start.failed(error))?;
+        let Some(word) = word else { return Ok(Started::Caller(gathering)) };
+        match word.of(gathering.first().await) {
+            First::Ready(printed) => {
+                let echoed = printed.map_or(Ok(()), |printed| gathering.echo(printed));
+                echoed.map_err(|error| start.failed(error))?;
+                return Ok(Started::Caller(gathering));
+            }
+            // It is gathered, and will be found there.
+            First::Other(_) => return Ok(Started::Caller(gathering)),
+            First::Contended(streams) => {
+                gathering.ended().await;
+                start.note(streams)?;
+            }
+            First::Missing => {
+                let ended = gathering.ended().await;
+                return Err(ended.map_or_else(|| start.too_late(), |ended| start.unready(ended)));
+            }
+        }
+    }
+}
+
+/// A stream that another thread holds is waited for apart.
+async fn prepare(start: &Start<'_>) -> Result<Prepared, Error> {
+    let (contended, deadline) = (start.contended, start.deadline);
+    if contended == Streams::default() {
+        return start.prepare();
+    }
+    let prepared = apart(move || Prepared::new(contended, deadline)).await;
+    start.prepared(prepared.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::WouldBlock))))
+}

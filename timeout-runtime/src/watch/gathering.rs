@@ -1,0 +1,260 @@
+//! The same watch, for a task: what the child sends is gathered while the executor's thread is free
+//! for others, and read when it is whole.
+//!
+//! What takes time (to ask a hung body where it is, to walk its descendants) is done on a thread for
+//! blocking work, one step at a time: between two steps nobody waits but the runtime's driver.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use tokio::time::{Sleep, sleep_until};
+
+use super::{Ended, Stage, Watch};
+use crate::frame::{End, HEADER, Receiver, Record, Scanner, Tag};
+use crate::limit::Deadline;
+use crate::sys::pipe;
+use crate::sys::readiness::readiness;
+
+/// A watch whose child is waited for by a task.
+///
+/// Dropped before the end, it leaves the child to a thread for blocking work, which stops it and
+/// reaps it; without a runtime around, that is done on the spot.
+#[derive(Debug)]
+pub(crate) struct Gathering {
+    /// Elsewhere while a thread works at it.
+    watch: Option<Watch>,
+    scanner: Scanner,
+    /// Descriptors of their own, so that none is closed while the runtime knows it.
+    pipe: Option<AsyncFd<OwnedFd>>,
+    end: Option<AsyncFd<OwnedFd>>,
+    printed: Option<AsyncFd<OwnedFd>>,
+}
+
+/// How often to look for the end of a child of which nothing tells.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// As much is read at once.
+const CHUNK: usize = 64 << 10;
+
+impl Gathering {
+    /// # Errors
+    ///
+    /// Without descriptors, or memory for them in the kernel; the child is stopped then.
+    pub(crate) fn new(watch: Watch) -> io::Result<Self> {
+        let mut gathering = Self {
+            watch: Some(watch),
+            scanner: Scanner::default(),
+            pipe: None,
+            end: None,
+            printed: None,
+        };
+        if let Some(watch) = &gathering.watch {
+            gathering.pipe = Some(readiness(&watch.pipe)?);
+            gathering.end = watch.process.end().map(readiness).transpose()?;
+        }
+        Ok(gathering)
+    }
+
+    /// From now on prints what comes out of this pipe.
+    pub(crate) fn echo(&mut self, printed: pipe::Reader) -> io::Result<()> {
+        self.printed = Some(readiness(&printed)?);
+        if let Some(watch) = &mut self.watch {
+            watch.echo(printed);
+        }
+        Ok(())
+    }
+
+    /// Waits for the first record. That the child is ready is taken from what was gathered; all else
+    /// is left for whoever reads it.
+    pub(crate) async fn first(&mut self) -> Option<End> {
+        while !self.scanner.has_first() && self.goes_on() {
+            self.step().await;
+        }
+        let gathered = &mut self.watch.as_mut()?.gathered;
+        let first = Receiver::new(gathered.get_ref().as_slice()).first();
+        if let Some(End::Record(Record { tag: Tag::Ready, payload })) = &first {
+            gathered.set_position((HEADER + payload.len()) as u64);
+        }
+        first
+    }
+
+    /// Waits for the end. What the watch then does needs no waiting.
+    pub(crate) async fn finish(mut self) -> Option<Watch> {
+        while self.goes_on() {
+            self.step().await;
+        }
+        let watch = self.watch.as_mut()?;
+        // What it wrote before its end: the order is wait, then read.
+        while matches!(watch.read_ahead(&mut self.scanner), Ok(1..)) {}
+        watch.reap();
+        if watch.ended && watch.process.is_outlived() {
+            self.do_apart(|watch| watch.process.outlive_group()).await;
+        }
+        self.watch.take()
+    }
+
+    /// As [`finish`](Self::finish), where no value is expected.
+    pub(crate) async fn ended(self) -> Option<Ended> {
+        Some(self.finish().await?.finish())
+    }
+
+    fn goes_on(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| !watch.ended && !watch.is_stuck())
+    }
+
+    async fn step(&mut self) {
+        let until = self.watch.as_ref().map_or(Deadline::NEVER, Watch::next_step);
+        let is_ready = self.ready(until).await;
+        let Some(watch) = &mut self.watch else { return };
+        if self.end.is_none() {
+            watch.look();
+        }
+        if watch.ended {
+            return;
+        }
+        if self.scanner.is_broken() && !matches!(watch.stage, Stage::Killed { .. }) {
+            self.do_apart(Watch::kill).await;
+        } else if until.has_passed() {
+            self.do_apart(|watch| {
+                watch.is_pending();
+            })
+            .await;
+        } else if !is_ready && self.end.is_some() {
+            // The runtime's clock is not the real one, as in a test with a paused clock.
+            let soon = Deadline::after(Instant::now(), Some(LOOK)).min(until);
+            self.do_apart(move |watch| {
+                watch.process.wait([None; 2], soon);
+            })
+            .await;
+        }
+    }
+
+    /// Waits until there is something to be done; whether it is more than that time has passed.
+    async fn ready(&mut self, until: Deadline) -> bool {
+        let look = self.end.is_none().then(|| Deadline::after(Instant::now(), Some(LOOK)));
+        let timer = look.map_or(until, |look| look.min(until)).instant();
+        let mut timer = pin!(timer.map(|instant| sleep_until(instant.into())));
+        poll_fn(|context| {
+            let pipe = self.poll_pipe(context);
+            let printed = self.poll_printed(context);
+            let end = self.poll_end(context);
+            if pipe.is_ready() || printed.is_ready() || end.is_ready() {
+                return Poll::Ready(true);
+            }
+            poll_timer(timer.as_mut(), context).map(|()| false)
+        })
+        .await
+    }
+
+    fn poll_pipe(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.scanner.is_broken() {
+            return Poll::Pending;
+        }
+        let (Some(pipe), Some(watch)) = (&self.pipe, &mut self.watch) else {
+            return Poll::Pending;
+        };
+        loop {
+            let Poll::Ready(readiness) = pipe.poll_read_ready(context) else {
+                return Poll::Pending;
+            };
+            let Ok(mut readiness) = readiness else { break };
+            match readiness.try_io(|_| watch.read_ahead(&mut self.scanner)) {
+                Ok(Ok(1..)) => return Poll::Ready(()),
+                Ok(_nothing_more) => break,
+                Err(_would_block) => {}
+            }
+        }
+        self.pipe = None;
+        Poll::Ready(())
+    }
+
+    fn poll_printed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let (Some(printed), Some(watch)) = (&self.printed, &mut self.watch) else {
+            return Poll::Pending;
+        };
+        let Poll::Ready(readiness) = printed.poll_read_ready(context) else {
+            return Poll::Pending;
+        };
+        let has_more = watch.pass_on();
+        match readiness {
+            Ok(_) if has_more => {}
+            Ok(mut readiness) if watch.echo.is_some() => readiness.clear_ready(),
+            _ => self.printed = None,
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let (Some(end), Some(watch)) = (&self.end, &mut self.watch) else { return Poll::Pending };
+        let Poll::Ready(readiness) = end.poll_read_ready(context) else { return Poll::Pending };
+        match readiness {
+            Ok(_readiness) => watch.ended = true,
+            // The runtime is shutting down.
+            Err(_) => self.end = None,
+        }
+        Poll::Ready(())
+    }
+
+    /// Does what may take time on a thread for such work, or here if there is none.
+    async fn do_apart(&mut self, work: impl FnOnce(&mut Watch) + Clone + Send + 'static) {
+        let there = Arc::new(Mutex::new(self.watch.take()));
+        let here = Arc::clone(&there);
+        let job = {
+            let work = work.clone();
+            move || there.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
+        };
+        let done = apart(job).await;
+        self.watch = here.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if done.is_none() {
+            self.watch.as_mut().map(work);
+        }
+    }
+}
+
+/// Does it on a thread for blocking work, if there is one to be had.
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    // It panics where the system has no thread left.
+    catch_unwind(AssertUnwindSafe(|| spawn_blocking(work))).ok()?.await.ok()
+}
+
+fn poll_timer(timer: Pin<&mut Option<Sleep>>, context: &mut Context<'_>) -> Poll<()> {
+    timer.as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(context))
+}
+
+impl Watch {
+    /// Reads what is there, for later.
+    fn read_ahead(&mut self, scanner: &mut Scanner) -> io::Result<usize> {
+        let mut bytes = std::mem::take(self.gathered.get_mut());
+        let begun = bytes.len();
+        bytes.resize(begun + CHUNK, 0);
+        let read = self.read_pipe(&mut bytes[begun..]);
+        bytes.truncate(begun + *read.as_ref().unwrap_or(&0));
+        scanner.follow(&bytes[begun..]);
+        *self.gathered.get_mut() = bytes;
+        read
+    }
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        let Some(watch) = self.watch.take() else { return };
+        if watch.reaped.is_some() {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            // Where there is no thread to be had, it is dropped here.
+            let _ = catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(move || drop(watch))));
+        }
+    }
+}
