@@ -664,13 +664,16 @@ fn a_program_that_writes_to_an_inherited_result_pipe_gives_no_value() {
     traceless(|| {
         let before = pipes();
         let error = run(|| {
+            let mut program = Command::new("bash");
+            let script =
+                "for number; do echo 'garbage out of a program' >&$number; done; sleep 600";
+            program.args(["-c", script, "bash"]);
             for descriptor in pipes().into_iter().filter(|pipe| !before.contains(pipe)) {
                 // SAFETY: numbers. From now on it stays open in other programs.
                 unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) };
+                program.arg(descriptor.to_string());
             }
-            let script = "for number in 3 4 5 6 7 8 9; do \
-                          echo 'garbage out of a program' >&$number; done; sleep 600";
-            Command::new("bash").args(["-c", script]).stderr(null()).exec().to_string()
+            program.stderr(null()).exec().to_string()
         });
         assert_kind!(error, ErrorKind::Decode(_));
     });
