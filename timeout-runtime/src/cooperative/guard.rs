@@ -1,4 +1,4 @@
-//! Several futures under one deadline.
+//! A timeout around what runs by it, which closes it: one future, or several under one deadline.
 
 use std::any::type_name;
 use std::future::Future;
@@ -7,6 +7,50 @@ use std::ops::{Deref, DerefMut};
 use super::run::Run;
 use super::timeout::Timeout;
 use crate::error::Error;
+
+impl Timeout {
+    /// Runs `future`, and closes the timeout. Starts it at this call, unless it was started before:
+    /// then the deadline is the one that it has, be it past.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](crate::ErrorKind::TimedOut); without polling the future:
+    /// [`InvalidLimit`](crate::ErrorKind::InvalidLimit), [`Closed`](crate::ErrorKind::Closed).
+    ///
+    /// # Panics
+    ///
+    /// See [the module](super#panics).
+    #[doc(alias = "with")]
+    pub fn run<F: Future>(&mut self, future: F) -> impl Future<Output = Result<F::Output, Error>> {
+        let term = self.started_term(type_name::<F>());
+        Run::new(term, Guard(self), future)
+    }
+
+    /// A guard by which any number of futures run under the one deadline, and whose drop closes the
+    /// timeout. Starts it, unless it was started before.
+    ///
+    /// ```
+    /// use timeout_runtime::cooperative::Timeout;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), timeout_runtime::Error> {
+    /// let mut timeout = Timeout::new(60);
+    /// let guard = timeout.guard()?;
+    /// let header = guard.run(async { 1 }).await?;
+    /// let rest = guard.run(async { 2 }).await?;
+    /// assert_eq!(header + rest, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLimit`](crate::ErrorKind::InvalidLimit), [`Closed`](crate::ErrorKind::Closed).
+    pub fn guard(&mut self) -> Result<Guard<'_>, Error> {
+        self.ensure_started("the body")?;
+        Ok(Guard(self))
+    }
+}
 
 /// A started [`Timeout`], which is closed when this is dropped; by [`Timeout::guard`].
 ///
@@ -18,11 +62,7 @@ use crate::error::Error;
 #[must_use = "dropping a guard closes its timeout"]
 pub struct Guard<'a>(&'a mut Timeout);
 
-impl<'a> Guard<'a> {
-    pub(super) fn new(timeout: &'a mut Timeout) -> Self {
-        Self(timeout)
-    }
-
+impl Guard<'_> {
     /// Runs `future` until the deadline. Once that has passed, a future is polled once, until the
     /// timeout is started again.
     ///

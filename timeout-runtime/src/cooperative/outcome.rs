@@ -9,6 +9,20 @@ use pin_project_lite::pin_project;
 
 use super::timeout::Timeout;
 
+impl Timeout {
+    /// With an error of the caller's own to fail with, whatever the failure: an invalid limit, or a
+    /// timeout that is closed, is that error too.
+    pub fn error<E>(self, error: E) -> Own<E> {
+        Own { timeout: self, error }
+    }
+
+    /// With `None` to fail with, whatever the failure: an invalid limit, or a timeout that is
+    /// closed, is `None` too.
+    pub fn silent(self) -> Silent {
+        Silent(self)
+    }
+}
+
 /// A timeout that fails with an error of the caller's own; by [`Timeout::error`].
 ///
 /// It derefs to the [`Timeout`], to start and to cancel.
@@ -34,10 +48,6 @@ pub struct Own<E> {
 }
 
 impl<E> Own<E> {
-    pub(super) fn new(timeout: Timeout, error: E) -> Self {
-        Self { timeout, error }
-    }
-
     /// Runs `future`; starts the timeout at this call, unless it was started before.
     ///
     /// # Errors
@@ -74,10 +84,6 @@ impl<E> Own<E> {
 pub struct Silent(Timeout);
 
 impl Silent {
-    pub(super) fn new(timeout: Timeout) -> Self {
-        Self(timeout)
-    }
-
     /// Runs `future`; starts the timeout at this call, unless it was started before. `None` when
     /// time runs out, and without polling the future when the limit is invalid or the timeout
     /// closed.

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::guard::Guard;
-use super::outcome::{Own, Silent};
 use super::run::{Run, Term};
 use super::span::{Period, path_of};
 use crate::error::{Error, ErrorKind, Origin};
@@ -107,7 +105,7 @@ impl Timeout {
     }
 
     /// Starts it, unless that was done before.
-    fn ensure_started(&mut self, function: &'static str) -> Result<(), Error> {
+    pub(super) fn ensure_started(&mut self, function: &'static str) -> Result<(), Error> {
         match self.state {
             State::Started(_) => Ok(()),
             State::Idle | State::Closed => self.try_start(function),
@@ -125,7 +123,7 @@ impl Timeout {
     }
 
     #[inline]
-    fn started_term(&mut self, function: &'static str) -> Term {
+    pub(super) fn started_term(&mut self, function: &'static str) -> Term {
         match self.ensure_started(function) {
             Ok(()) => self.term(function),
             Err(error) => Term::Refused(Some(error)),
@@ -151,65 +149,11 @@ impl Timeout {
         matches!(self.state, State::Started(Some(period)) if period.deadline > Instant::now())
     }
 
-    /// Runs `future`, and closes the timeout. Starts it at this call, unless it was started before:
-    /// then the deadline is the one that it has, be it past.
-    ///
-    /// # Errors
-    ///
-    /// [`TimedOut`](ErrorKind::TimedOut); without polling the future:
-    /// [`InvalidLimit`](ErrorKind::InvalidLimit), [`Closed`](ErrorKind::Closed).
-    ///
-    /// # Panics
-    ///
-    /// See [the module](super#panics).
-    #[doc(alias = "with")]
-    pub fn run<F: Future>(&mut self, future: F) -> impl Future<Output = Result<F::Output, Error>> {
-        let term = self.started_term(type_name::<F>());
-        Run::new(term, Guard::new(self), future)
-    }
-
     pub(super) fn into_run<F: Future>(
         mut self,
         future: F,
     ) -> impl Future<Output = Result<F::Output, Error>> {
         Run::new(self.started_term(type_name::<F>()), (), future)
-    }
-
-    /// A guard by which any number of futures run under the one deadline, and whose drop closes the
-    /// timeout. Starts it, unless it was started before.
-    ///
-    /// ```
-    /// use timeout_runtime::cooperative::Timeout;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), timeout_runtime::Error> {
-    /// let mut timeout = Timeout::new(60);
-    /// let guard = timeout.guard()?;
-    /// let header = guard.run(async { 1 }).await?;
-    /// let rest = guard.run(async { 2 }).await?;
-    /// assert_eq!(header + rest, 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidLimit`](ErrorKind::InvalidLimit), [`Closed`](ErrorKind::Closed).
-    pub fn guard(&mut self) -> Result<Guard<'_>, Error> {
-        self.ensure_started("the body")?;
-        Ok(Guard::new(self))
-    }
-
-    /// With an error of the caller's own to fail with, whatever the failure: an invalid limit, or a
-    /// timeout that is closed, is that error too.
-    pub fn error<E>(self, error: E) -> Own<E> {
-        Own::new(self, error)
-    }
-
-    /// With `None` to fail with, whatever the failure: an invalid limit, or a timeout that is
-    /// closed, is `None` too.
-    pub fn silent(self) -> Silent {
-        Silent::new(self)
     }
 }
 
