@@ -59,6 +59,8 @@
 //!   inside another: ask [`Error::is_from`] before you silence one that may not be yours.
 //! - **Who closes.** [`Timeout::run`] and the guard close their timeout when they are dropped, so
 //!   there is nothing to forget. A timer exists only while a run waits, and goes with the run.
+//! - **What it costs**: less than `tokio::time::timeout` where the future is ready at once, up to a
+//!   tenth more where it waits: a look at the clock. `None` is a branch.
 //! - **The clock starts at the call**: of `start`, `run`, `guard` or `with_timeout`, before the first
 //!   poll. A decorated `async fn` is called by its first poll, as every `async fn` is.
 //!
@@ -88,6 +90,7 @@
 mod enclosing;
 mod guard;
 mod outcome;
+mod refusal;
 mod run;
 mod scope;
 mod span;
@@ -104,7 +107,7 @@ pub use crate::body::remaining;
 use crate::error::Error;
 use crate::limit::IntoLimit;
 
-pub(crate) use self::enclosing::{around, remaining as remaining_of_enclosing};
+pub(crate) use self::enclosing::{around, remaining as remaining_of_enclosing, within_all};
 use self::outcome::Mapped;
 use self::run::{Run, Term};
 
@@ -122,7 +125,7 @@ pub fn with_timeout<F: Future>(
     limit: impl IntoLimit,
     future: F,
 ) -> impl Future<Output = Result<F::Output, Error>> {
-    Run::new(Term::begin(limit.into_limit(), type_name::<F>()), (), future)
+    Run::new(Term::begin(limit.into_limit(), type_name::<F>(), None), (), future)
 }
 
 /// As [`with_timeout`], with `value` when time runs out.
@@ -163,5 +166,5 @@ pub(crate) fn decorated<F: Future>(
     function: &'static str,
     future: F,
 ) -> impl Future<Output = Result<F::Output, Error>> {
-    Run::new(Term::begin(limit.into_limit(), function), (), future)
+    Run::new(Term::begin(limit.into_limit(), function, None), (), future)
 }

@@ -9,6 +9,8 @@
 pub(crate) mod platform;
 
 pub(crate) mod cell;
+#[cfg(feature = "tokio")]
+pub(crate) mod chain;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod hang;

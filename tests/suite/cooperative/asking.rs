@@ -128,6 +128,15 @@ fn a_scope_around_a_hard_call_is_seen_in_it() {
     assert!(said.unwrap().contains("timed out after 50 ms (cooperative)"));
 }
 
+/// There the body is on a thread of its own.
+#[tokio::test]
+async fn what_is_around_an_awaited_hard_call_is_seen_in_it() {
+    let hard = timeout_runtime::Timeout::new(2 * LONG);
+    let left = with_timeout(LONG / 2, with_timeout(LONG, hard.run_async(remaining)));
+    let left = left.await.unwrap().unwrap().unwrap().unwrap();
+    assert!(left <= LONG / 2, "{left:?}");
+}
+
 #[test]
 fn the_deadline_of_a_hard_call_is_a_checkpoints_too() {
     fn until_told() -> String {

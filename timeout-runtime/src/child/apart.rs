@@ -39,11 +39,10 @@ impl Child {
         let failure = sys::threads::hand_over(|| {
             current::move_body_here();
             hang::answer_here();
-            around.enter();
-            match child.take() {
+            cooperative::within_all(&around, &mut || match child.take() {
                 Some(child) => child.work(type_name, job),
                 None => exit::now(101),
-            }
+            })
         });
         match &mut child {
             Some(child) => Sink(Sender::new(&mut child.pipe)).refuse(&failure),

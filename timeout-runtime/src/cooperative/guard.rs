@@ -21,9 +21,9 @@ impl Timeout {
     ///
     /// See [the module](super#panics).
     #[doc(alias = "with")]
+    #[inline]
     pub fn run<F: Future>(&mut self, future: F) -> impl Future<Output = Result<F::Output, Error>> {
-        let term = self.started_term(type_name::<F>());
-        Run::new(term, Guard(self), future)
+        Run::new(self.last_term(type_name::<F>()), Guard(self), future)
     }
 
     /// A guard by which any number of futures run under the one deadline, and whose drop closes the
@@ -47,7 +47,7 @@ impl Timeout {
     ///
     /// [`InvalidLimit`](crate::ErrorKind::InvalidLimit), [`Closed`](crate::ErrorKind::Closed).
     pub fn guard(&mut self) -> Result<Guard<'_>, Error> {
-        self.ensure_started("the body")?;
+        self.ensure_started()?;
         Ok(Guard(self))
     }
 }
@@ -94,6 +94,7 @@ impl DerefMut for Guard<'_> {
 }
 
 impl Drop for Guard<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.close();
     }

@@ -1,5 +1,6 @@
 //! What a run gives instead of this library's error.
 
+use std::any::type_name;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
@@ -7,7 +8,9 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::run::Run;
 use super::timeout::Timeout;
+use crate::error::Error;
 
 impl Timeout {
     /// With an error of the caller's own to fail with, whatever the failure: an invalid limit, or a
@@ -20,6 +23,10 @@ impl Timeout {
     /// closed, is `None` too.
     pub fn silent(self) -> Silent {
         Silent(self)
+    }
+
+    fn last_run<F: Future>(self, future: F) -> impl Future<Output = Result<F::Output, Error>> {
+        Run::new(self.last_term(type_name::<F>()), (), future)
     }
 }
 
@@ -60,7 +67,7 @@ impl<E> Own<E> {
     /// See [the module](super#panics).
     pub fn run<F: Future>(self, future: F) -> impl Future<Output = Result<F::Output, E>> {
         let Self { timeout, error } = self;
-        Mapped::new(timeout.into_run(future), |result: Result<_, _>| result.map_err(|_| error))
+        Mapped::new(timeout.last_run(future), |result: Result<_, _>| result.map_err(|_| error))
     }
 }
 
@@ -92,7 +99,7 @@ impl Silent {
     ///
     /// See [the module](super#panics).
     pub fn run<F: Future>(self, future: F) -> impl Future<Output = Option<F::Output>> {
-        Mapped::new(self.0.into_run(future), Result::ok)
+        Mapped::new(self.0.last_run(future), Result::ok)
     }
 }
 

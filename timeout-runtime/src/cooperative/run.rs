@@ -11,6 +11,7 @@ use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::enclosing;
+use super::refusal::{Because, Refusal};
 use super::span::{Period, Span};
 use crate::error::{Error, Origin};
 use crate::limit::Limit;
@@ -28,11 +29,13 @@ pin_project! {
     }
 }
 
-/// What there is to keep.
+/// What there is to keep. A copy of what it was made of: only a run that fails makes its error.
+#[derive(Clone, Copy)]
 pub(super) enum Term {
     Endless,
     Until(Span),
-    Refused(Option<Error>),
+    /// The future is not polled.
+    Refused(Refusal),
 }
 
 impl Term {
@@ -41,16 +44,13 @@ impl Term {
         Self::Until(Span { function, timeout, period: Ok(period) })
     }
 
-    /// Of a limit that is nobody's.
+    /// From now on.
     #[inline]
-    pub(super) fn begin(limit: Limit, function: &'static str) -> Self {
+    pub(super) fn begin(limit: Limit, function: &'static str, timeout: Option<Origin>) -> Self {
         match Period::begin(limit) {
             Ok(None) => Self::Endless,
-            Ok(Some(period)) => Self::until(function, None, period),
-            Err(invalid) => {
-                let span = Span { function, timeout: None, period: Err(invalid) };
-                Self::Refused(Some(span.error()))
-            }
+            Ok(Some(period)) => Self::until(function, timeout, period),
+            Err(_) => Self::Refused(Refusal { function, limit, because: Because::Invalid }),
         }
     }
 }
@@ -70,10 +70,7 @@ impl<T, F: Future> Future for Run<T, F> {
         let span = match run.term {
             Term::Endless => return run.future.poll(context).map(Ok),
             Term::Until(span) => span,
-            Term::Refused(error) => {
-                let error = error.take().expect("a future that has ended is not polled again");
-                return Poll::Ready(Err(error));
-            }
+            Term::Refused(refusal) => return Poll::Ready(Err(refusal.error())),
         };
         let polled = enclosing::within(span, || run.future.poll(context));
         if let Poll::Ready(value) = polled {
@@ -137,5 +134,37 @@ impl Timer {
 
     fn poll_sleep(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         self.project().sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::pin::pin;
+    use std::task::Waker;
+    use std::thread;
+
+    use crate::cooperative::{Timeout, with_timeout};
+    use crate::sys::memory;
+
+    use super::*;
+
+    fn poll<F: Future>(future: F) -> Poll<F::Output> {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn what_is_ready_at_once_asks_for_no_memory() {
+        let runs = || {
+            assert!(poll(with_timeout(60, ready(1))).is_ready());
+            assert!(poll(with_timeout(None::<u8>, ready(1))).is_ready());
+            assert!(poll(Timeout::new(60).run(ready(1))).is_ready());
+            assert!(poll(with_timeout(60, with_timeout(60, ready(1)))).is_ready());
+            // An error is made when it is asked for.
+            drop(with_timeout(-1, ready(1)));
+        };
+        // Of a thread, that is, which has had no run before.
+        let ((), peak) = thread::spawn(move || memory::peak_of(runs)).join().unwrap();
+        assert_eq!(peak, 0);
     }
 }

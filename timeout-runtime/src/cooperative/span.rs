@@ -26,7 +26,7 @@ impl Period {
 
 /// A period, and whose it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// The name under the attribute, or that of the type of what is run.
     pub(super) function: &'static str,
     pub(super) timeout: Option<Origin>,

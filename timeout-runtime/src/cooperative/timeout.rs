@@ -1,15 +1,13 @@
 //! A timeout that can be started, cancelled, and started again.
 
-use std::any::type_name;
 use std::fmt;
-use std::future::Future;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::run::{Run, Term};
-use super::span::{Period, path_of};
-use crate::error::{Error, ErrorKind, Origin};
+use super::refusal::{Because, Refusal};
+use super::run::Term;
+use super::span::Period;
+use crate::error::{Error, Origin};
 use crate::limit::{IntoLimit, Limit};
 
 /// A limit for what futures may take, to be started when it is to count.
@@ -65,7 +63,8 @@ impl Timeout {
     ///
     /// # Errors
     ///
-    /// [`InvalidLimit`](ErrorKind::InvalidLimit); [`Closed`](ErrorKind::Closed) for one that exists.
+    /// [`InvalidLimit`](crate::ErrorKind::InvalidLimit); for one that exists
+    /// [`Closed`](crate::ErrorKind::Closed).
     pub fn start_new(timeout: impl IntoTimeout) -> Result<Self, Error> {
         let mut timeout = timeout.into_timeout();
         if !timeout.pending() {
@@ -79,36 +78,31 @@ impl Timeout {
     ///
     /// # Errors
     ///
-    /// [`AlreadyStarted`](ErrorKind::AlreadyStarted) while it is pending,
-    /// [`Closed`](ErrorKind::Closed), [`InvalidLimit`](ErrorKind::InvalidLimit).
+    /// [`AlreadyStarted`](crate::ErrorKind::AlreadyStarted) while it is pending,
+    /// [`Closed`](crate::ErrorKind::Closed), [`InvalidLimit`](crate::ErrorKind::InvalidLimit).
     pub fn start(&mut self) -> Result<(), Error> {
-        self.try_start("the body")
-    }
-
-    #[inline]
-    fn try_start(&mut self, function: &'static str) -> Result<(), Error> {
-        let refused = |kind| Err(self.refused(kind, function));
+        let refused = |because| Err(self.refused(because, "the body").error());
         if let State::Closed = self.state {
-            return refused(ErrorKind::Closed);
+            return refused(Because::Closed);
         }
         if self.pending() {
-            return refused(ErrorKind::AlreadyStarted);
+            return refused(Because::Pending);
         }
-        let Ok(period) = Period::begin(self.limit) else { return refused(ErrorKind::InvalidLimit) };
+        let Ok(period) = Period::begin(self.limit) else { return refused(Because::Invalid) };
         self.state = State::Started(period);
         Ok(())
     }
 
-    #[cold]
-    fn refused(&self, kind: ErrorKind, function: &'static str) -> Error {
-        Error::new(kind, path_of(function), self.limit, Duration::ZERO)
+    #[inline]
+    fn refused(&self, because: Because, function: &'static str) -> Refusal {
+        Refusal { function, limit: self.limit, because }
     }
 
     /// Starts it, unless that was done before.
-    pub(super) fn ensure_started(&mut self, function: &'static str) -> Result<(), Error> {
+    pub(super) fn ensure_started(&mut self) -> Result<(), Error> {
         match self.state {
             State::Started(_) => Ok(()),
-            State::Idle | State::Closed => self.try_start(function),
+            State::Idle | State::Closed => self.start(),
         }
     }
 
@@ -118,15 +112,16 @@ impl Timeout {
         match self.state {
             State::Started(Some(period)) => Term::until(function, Some(self.id), period),
             State::Started(None) | State::Idle => Term::Endless,
-            State::Closed => Term::Refused(Some(self.refused(ErrorKind::Closed, function))),
+            State::Closed => Term::Refused(self.refused(Because::Closed, function)),
         }
     }
 
+    /// The same of a run that is its last: a start for that alone is seen by nobody else.
     #[inline]
-    pub(super) fn started_term(&mut self, function: &'static str) -> Term {
-        match self.ensure_started(function) {
-            Ok(()) => self.term(function),
-            Err(error) => Term::Refused(Some(error)),
+    pub(super) fn last_term(&self, function: &'static str) -> Term {
+        match self.state {
+            State::Idle => Term::begin(self.limit, function, Some(self.id)),
+            State::Started(_) | State::Closed => self.term(function),
         }
     }
 
@@ -139,6 +134,7 @@ impl Timeout {
     }
 
     /// Cancels it for good. What still runs by it has no deadline; starting it is an error.
+    #[inline]
     pub fn close(&mut self) {
         self.state = State::Closed;
     }
@@ -147,13 +143,6 @@ impl Timeout {
     #[must_use]
     pub fn pending(&self) -> bool {
         matches!(self.state, State::Started(Some(period)) if period.deadline > Instant::now())
-    }
-
-    pub(super) fn into_run<F: Future>(
-        mut self,
-        future: F,
-    ) -> impl Future<Output = Result<F::Output, Error>> {
-        Run::new(self.started_term(type_name::<F>()), (), future)
     }
 }
 
