@@ -171,6 +171,13 @@ impl Error {
                 f.write_str(")")
             }
             ErrorKind::InvalidLimit => match limit.duration() {
+                // Nothing keeps a scope from calling its body.
+                #[cfg(feature = "tokio")]
+                Err(invalid) if self.0.origin == Some(Origin::SCOPE) => write!(
+                    f,
+                    "{function} runs without a deadline of its own: its limit of {invalid} is no duration; \
+                     a limit is zero or more seconds"
+                ),
                 Err(invalid) => write!(
                     f,
                     "{function} was not called: its limit of {invalid} is no duration; \

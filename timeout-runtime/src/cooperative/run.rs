@@ -40,16 +40,16 @@ pub(super) enum Term {
 
 impl Term {
     #[inline]
-    pub(super) fn until(function: &'static str, timeout: Option<Origin>, period: Period) -> Self {
-        Self::Until(Span { function, timeout, period: Ok(period) })
+    pub(super) fn until(function: &'static str, origin: Option<Origin>, period: Period) -> Self {
+        Self::Until(Span { function, origin, period: Ok(period) })
     }
 
     /// From now on.
     #[inline]
-    pub(super) fn begin(limit: Limit, function: &'static str, timeout: Option<Origin>) -> Self {
+    pub(super) fn begin(limit: Limit, function: &'static str, origin: Option<Origin>) -> Self {
         match Period::begin(limit) {
             Ok(None) => Self::Endless,
-            Ok(Some(period)) => Self::until(function, timeout, period),
+            Ok(Some(period)) => Self::until(function, origin, period),
             Err(_) => Self::Refused(Refusal { function, limit, because: Because::Invalid }),
         }
     }

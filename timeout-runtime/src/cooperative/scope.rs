@@ -5,7 +5,7 @@ use std::any::type_name;
 use super::enclosing;
 use super::span::{Period, Span};
 use crate::current::{self, Current};
-use crate::error::{Error, ErrorKind, StoppedBy};
+use crate::error::{Error, ErrorKind, Origin, StoppedBy};
 use crate::limit::IntoLimit;
 
 /// Runs `body` under a limit that its [`checkpoint`]s keep, and gives what it returns.
@@ -36,7 +36,7 @@ pub fn scope<R, F: FnOnce() -> R>(limit: impl IntoLimit, body: F) -> R {
         Ok(Some(period)) => Ok(period),
         Err(invalid) => Err(invalid),
     };
-    let span = Span { function: type_name::<F>(), timeout: None, period };
+    let span = Span { function: type_name::<F>(), origin: Some(Origin::SCOPE), period };
     enclosing::within(&span, body)
 }
 

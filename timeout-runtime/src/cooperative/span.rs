@@ -29,7 +29,7 @@ impl Period {
 pub(crate) struct Span {
     /// The name under the attribute, or that of the type of what is run.
     pub(super) function: &'static str,
-    pub(super) timeout: Option<Origin>,
+    pub(super) origin: Option<Origin>,
     /// Or a limit that is no duration, for a checkpoint to say so.
     pub(super) period: Result<Period, Invalid>,
 }
@@ -58,7 +58,7 @@ impl Span {
                 Error::new(ErrorKind::InvalidLimit, function, limit, Duration::ZERO)
             }
         };
-        error.with_origin(self.timeout)
+        error.with_origin(self.origin)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::sys;
 /// | [`Exited`](Self::Exited) | up to its exit | the code |
 /// | [`Signaled`](Self::Signaled) | up to the signal | 128 + signal |
 /// | [`Cancelled`](Self::Cancelled) | until it was stopped | 125 |
-/// | [`InvalidLimit`](Self::InvalidLimit) | no | 125 |
+/// | [`InvalidLimit`](Self::InvalidLimit) | no; in a `cooperative::scope` up to the checkpoint | 125 |
 /// | [`Start`](Self::Start) | no: calling again later is safe | 125 |
 /// | [`Encode`](Self::Encode), [`Decode`](Self::Decode) | to its end, as far as is known | 125 |
 /// | [`Failed`](Self::Failed) | to its end | 1 |
@@ -130,7 +130,7 @@ impl fmt::Display for ErrorKind {
                 if *core_dumped { f.write_str(" (core dumped)") } else { Ok(()) }
             }
             Self::Cancelled => f.write_str("was cancelled"),
-            Self::InvalidLimit => f.write_str("was not called: its limit is no duration"),
+            Self::InvalidLimit => f.write_str("has a limit, or a grace, that is no duration"),
             Self::Start(cause) => {
                 write!(f, "could not be started: {cause}")?;
                 remedy(cause).map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
