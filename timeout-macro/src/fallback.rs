@@ -18,10 +18,12 @@ pub(crate) fn unparsed(item: &TokenStream, error: &Error) -> TokenStream {
 /// A function of the type that it would have had, as far as the arguments could be read.
 ///
 /// Its body is gone, for it was written for another type; what returns `impl Trait` or `!` needs it.
+/// What makes a future stays as it was written: whoever awaits it, or the trait that it is of, knows
+/// it as that.
 pub(crate) fn undecorated(args: Option<&Args>, item: &Item, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     let Item { attributes, visibility, signature, body } = item;
-    if item.needs_body() {
+    if item.needs_body() || !item.is_async() && item.returns_future() {
         return quote!(#error #(#attributes)* #visibility #signature #body);
     }
     let signature = match args {

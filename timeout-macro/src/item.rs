@@ -98,6 +98,27 @@ impl Item {
         self.written().and_then(|written| first(written.to_token_stream()))
     }
 
+    /// Whether the written type has a future in it, by the names that one is written with:
+    /// `Pin<Box<dyn Future<..>>>`, `impl Future<..>`, `BoxFuture<..>`.
+    pub(crate) fn returns_future(&self) -> bool {
+        fn has_future(tokens: TokenStream, mut is_trait: bool) -> bool {
+            tokens.into_iter().any(|token| match token {
+                TokenTree::Ident(word) if word == "dyn" || word == "impl" => {
+                    is_trait = true;
+                    false
+                }
+                TokenTree::Ident(word) => {
+                    word == "BoxFuture"
+                        || word == "LocalBoxFuture"
+                        || (is_trait && word == "Future")
+                }
+                TokenTree::Group(group) => has_future(group.stream(), is_trait),
+                _ => false,
+            })
+        }
+        self.written().is_some_and(|written| has_future(written.to_token_stream(), false))
+    }
+
     /// Whether the type that is returned is only good with the body that was written for it.
     pub(crate) fn needs_body(&self) -> bool {
         let is_never = matches!(self.written(), Some(Type::Never(_)));

@@ -71,6 +71,9 @@ use crate::item::Item;
 /// arguments that the body does not use up: references, and what is `Copy`. `grace`, `local` and
 /// `start` are about a child, and refused.
 ///
+/// `#[async_trait]` makes an `async fn` a plain one that returns a boxed future, before this attribute
+/// sees it: there, decorate an `async fn` that the method calls.
+///
 /// # On tests
 ///
 /// It goes above or below `#[test]` and `#[should_panic]`, and below `#[tokio::test]`, which makes a

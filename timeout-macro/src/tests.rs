@@ -91,6 +91,16 @@ fn what_cannot_run_in_a_child_is_refused() {
     bad_item("fn f(a: &str) -> &str { a }", "&", "return an owned value");
     bad_item("fn f() -> Result<Box<impl Fn()>, E> { g() }", "impl", "write the type");
     bad_item("fn f(a: &str) -> Option<(u8, &str)> { None }", "&", "return an owned value");
+    for future in [
+        "Pin<Box<dyn Future<Output = &'a str> + Send + 'a>>",
+        "Pin<Box<dyn Send + ::core::future::Future<Output = u8>>>",
+        "impl Future<Output = u8>",
+        "BoxFuture<'static, u8>",
+        "futures::future::LocalBoxFuture<'_, u8>",
+        "Result<(BoxFuture<'static, u8>, u8), E>",
+    ] {
+        bad_item(&format!("fn f() -> {future} {{ g() }}"), future, "decorate an `async fn`");
+    }
     bad_item("fn f() -> ! { loop {} }", "!", "remove `-> !`");
     bad_item("fn f();", ";", "needs a body");
     bad_item(
@@ -139,11 +149,22 @@ fn an_async_function_may_return_and_take_anything() {
     for item in [
         "async fn f(a: &str) -> &str { a }",
         "async fn f() -> impl Iterator<Item = u8> { 0..2 }",
+        "async fn f() -> BoxFuture<'static, u8> { g() }",
         "async fn f(a: &mut dyn Write, b: Pin<&mut F>, (c, d): &mut (u8, u8)) {}",
         "#[tokio::test] async fn f() {}",
         "pub async unsafe fn f(self: Pin<&mut Self>) -> Option<&mut u8> { a. }",
     ] {
         let decorated = decorate(tokens("2"), &tokens(item)).to_string();
+        assert!(!decorated.contains("compile_error"), "{item}: {decorated}");
+    }
+}
+
+#[test]
+fn what_only_sounds_like_a_future_is_none() {
+    let tokens = |text: &str| TokenStream::from_str(text).unwrap();
+    for written in ["Future", "Vec<Future>", "market::Future<Gold>"] {
+        let item = format!("fn f() -> {written} {{ g() }}");
+        let decorated = decorate(tokens("2"), &tokens(&item)).to_string();
         assert!(!decorated.contains("compile_error"), "{item}: {decorated}");
     }
 }

@@ -171,6 +171,17 @@ fn returned(item: &Item) -> Result<()> {
 }
 
 fn crosses(item: &Item) -> Result<()> {
+    if item.returns_future() {
+        return Err(Error::new_spanned(
+            item.written(),
+            format!(
+                "`{}` returns a future, which cannot cross from the child: decorate an `async fn` \
+                 that it calls, or run the future by `cooperative::with_timeout` in it (under \
+                 `#[async_trait]`, an `async fn` is such a function)",
+                item.signature.ident
+            ),
+        ));
+    }
     match item.nameless() {
         Some(token) if token.to_string() == "&" => Err(Error::new(
             token.span(),
