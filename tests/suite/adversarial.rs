@@ -324,6 +324,21 @@ fn a_forged_length_costs_nothing() {
     });
 }
 
+/// What takes no bytes does not run out of them.
+#[test]
+fn a_forged_length_of_nothing_ends_soon() {
+    traceless(|| {
+        let before = pipes();
+        let error = run(|| -> Vec<()> {
+            write_to_pipes(&before, &record(DATA, &u64::MAX.to_le_bytes()));
+            spin()
+        });
+        assert_kind!(error, ErrorKind::Decode(_));
+        let value = Timeout::new(LONG).run(|| vec![(); 1_000_000]);
+        assert_eq!(value.unwrap().len(), 1_000_000);
+    });
+}
+
 /// A descriptor that does not wait for room is no reason to lose a value.
 #[test]
 fn a_result_pipe_that_was_made_nonblocking_carries_the_whole_value() {

@@ -3,18 +3,20 @@
 //! bincode is frozen and carries an advisory for that (RUSTSEC-2025-0141), and its last release
 //! does not compile by intent. It does here because both ends of the pipe are one program, so no
 //! format has to outlive a call. What bytes could do to the caller is bounded: for a length that
-//! lies no more is reserved than 1 MiB, by [`Decoder`] or by serde, at each level of the value, and
-//! there are no more levels than the stack has room for. Not bounded is how often a collection of
-//! what takes no bytes, a set of `()` say, is told to go on. The version is pinned: 1.3 takes a
-//! reader of our own, 2.0 does not.
+//! lies no more is reserved than 1 MiB, by [`Decoder`] or by serde, at each level of the value, there
+//! are no more levels than the stack has room for, and of elements that take no bytes, `()` say,
+//! there are no more than 2^24. The version is pinned: 1.3 takes a reader of our own, 2.0 does not.
+
+mod counted;
 
 use std::any::type_name;
 use std::io::{self, Read, Write};
 
-use bincode::{BincodeRead, DefaultOptions, Options};
+use bincode::{BincodeRead, DefaultOptions, Deserializer, Options};
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Serialize};
 
+use self::counted::{Count, Counted};
 use crate::error::CodecError;
 use crate::frame::Receiver;
 use crate::sys::headroom::Headroom;
@@ -30,8 +32,19 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, sink: impl Write) -> Resu
 pub(crate) fn decode<T: DeserializeOwned>(
     source: &mut Receiver<impl Read>,
 ) -> Result<T, CodecError> {
-    options()
-        .deserialize_from_custom(Decoder { source, stack: Headroom::new() })
+    decode_by(&Count::new(WITHOUT_BYTES), source)
+}
+
+/// How many elements that take no bytes a value may have, all in all.
+const WITHOUT_BYTES: u64 = 1 << 24;
+
+fn decode_by<T: DeserializeOwned>(
+    count: &Count,
+    source: &mut Receiver<impl Read>,
+) -> Result<T, CodecError> {
+    let decoder = Decoder { source, stack: Headroom::new(), count };
+    let mut deserializer = Deserializer::with_bincode_read(decoder, options());
+    T::deserialize(Counted::new(&mut deserializer, count))
         .map_err(|e| CodecError::new(type_name::<T>(), e))
 }
 
@@ -50,6 +63,7 @@ pub(crate) fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
 struct Decoder<'a, R> {
     source: &'a mut Receiver<R>,
     stack: Headroom,
+    count: &'a Count,
 }
 
 /// What is reserved on the word of a length alone.
@@ -59,6 +73,13 @@ impl<R: Read> Decoder<'_, R> {
     #[inline]
     fn descend(&mut self) -> io::Result<&mut Receiver<R>> {
         if self.stack.is_enough() { Ok(self.source) } else { Err(too_deep()) }
+    }
+
+    #[cold]
+    fn read_slowly(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.descend()?.read_exact(bytes)?;
+        self.count.have_come(self.source.total());
+        Ok(())
     }
 
     fn bytes(&mut self, length: usize) -> bincode::Result<Vec<u8>> {
@@ -71,6 +92,7 @@ impl<R: Read> Decoder<'_, R> {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
         }
+        self.count.have_come(self.source.total());
         Ok(bytes)
     }
 }
@@ -83,12 +105,18 @@ fn too_deep() -> io::Error {
 impl<R: Read> Read for Decoder<'_, R> {
     #[inline]
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.descend()?.read(bytes)
+        let read = self.descend()?.read(bytes)?;
+        self.count.have_come(self.source.total());
+        Ok(read)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that a number is copied without a call")]
     fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        self.descend()?.read_exact(bytes)
+        if self.stack.is_enough() && self.source.take_ready(bytes) {
+            return Ok(());
+        }
+        self.read_slowly(bytes)
     }
 }
 
@@ -118,6 +146,9 @@ impl<'de, R: Read> BincodeRead<'de> for Decoder<'_, R> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet, HashSet, LinkedList};
+    use std::marker::PhantomData;
+
     use super::*;
     use crate::frame::Sender;
 
@@ -154,6 +185,83 @@ mod tests {
         let error = decode::<String>(&mut Receiver::new(&*framed(&lie))).unwrap_err();
         assert_eq!(error.type_name(), "alloc::string::String");
         assert!(decode::<Vec<u64>>(&mut Receiver::new(&*framed(&lie))).is_err());
+    }
+
+    fn of_lengths(lengths: &[u64]) -> Vec<u8> {
+        framed(&lengths.iter().flat_map(|length| length.to_le_bytes()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_length_of_what_takes_no_bytes_may_not_lie_either() {
+        #[track_caller]
+        fn is_refused<T: DeserializeOwned>(lengths: &[u64]) {
+            let frame = of_lengths(lengths);
+            let result = decode_by::<T>(&Count::new(9999), &mut Receiver::new(&*frame));
+            let error = result.err().expect("it has so many");
+            assert_eq!(error.reason(), "it has more than 9999 elements that take no bytes");
+        }
+        for lie in [20_000, 1 << 40, 1 << 63, u64::MAX] {
+            is_refused::<Vec<()>>(&[lie]);
+            is_refused::<BTreeSet<()>>(&[lie]);
+            is_refused::<HashSet<PhantomData<u8>>>(&[lie]);
+            is_refused::<LinkedList<[(); 9]>>(&[lie]);
+            // Behind others: in a field, an element, a key, a value.
+            is_refused::<(u64, Vec<()>)>(&[1, lie]);
+            is_refused::<Vec<Vec<()>>>(&[3, 1, 7, lie]);
+            is_refused::<BTreeMap<Vec<()>, u8>>(&[1, lie]);
+            is_refused::<BTreeMap<u64, Box<Vec<()>>>>(&[1, 1, lie]);
+        }
+        // Many that lie a little.
+        let mut lies = [3000; 1000];
+        lies[0] = 999;
+        is_refused::<Vec<Vec<()>>>(&lies);
+        // For an `Option` and a variant a number is one byte, and four.
+        is_refused::<Option<Vec<()>>>(&[0xFFFF_FF01, 0]);
+        is_refused::<Result<Vec<()>, u8>>(&[0xFFFF << 32, 0]);
+    }
+
+    #[test]
+    fn a_lie_ends_soon() {
+        let frame = of_lengths(&[u64::MAX]);
+        let error = decode::<Vec<()>>(&mut Receiver::new(&*frame)).unwrap_err();
+        assert!(error.reason().contains("elements that take no bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_million_of_nothing_comes_back() {
+        assert_eq!(round_trip(&vec![(); 1_000_000]).len(), 1_000_000);
+        assert_eq!(round_trip(&vec![vec![(); 1000]; 1000]), vec![vec![(); 1000]; 1000]);
+        assert_eq!(round_trip(&BTreeMap::from([((), 7)])), BTreeMap::from([((), 7)]));
+    }
+
+    /// However many there are. The few more are those that are counted before their bytes come.
+    #[test]
+    fn what_takes_bytes_is_never_too_much() {
+        fn passes<T: Serialize + DeserializeOwned + PartialEq>(value: &T) {
+            let mut frame = Vec::new();
+            let mut sender = Sender::new(&mut frame);
+            encode(value, &mut sender).unwrap();
+            sender.complete().unwrap();
+            let back = decode_by::<T>(&Count::new(9999), &mut Receiver::new(&*frame));
+            assert!(back.unwrap() == *value);
+        }
+        passes(&vec![7u8; 5 << 18]);
+        passes(&vec![(1u8, (), [(); 9]); 1 << 15]);
+        passes(&vec!["é".to_owned(); 1 << 15]);
+        passes(&vec![Some(()); 1 << 15]);
+        passes(&vec![Vec::<u8>::new(); 1 << 15]);
+        passes(&vec![BTreeMap::from([(1u8, "x".repeat(1 << 20)), (2, String::new())]); 3]);
+    }
+
+    #[test]
+    fn bytes_of_a_text_have_come_too() {
+        let frame = framed("x".repeat(3 << 20).as_bytes());
+        let (mut source, count) = (Receiver::new(&*frame), Count::new(0));
+        let mut decoder = Decoder { source: &mut source, stack: Headroom::new(), count: &count };
+        decoder.get_byte_buffer(3 << 20).unwrap();
+        assert!(count.next::<bincode::Error>(Some(1)).is_ok());
+        let shorter = Count::new(0);
+        assert!(shorter.next::<bincode::Error>(Some(1)).is_err());
     }
 
     #[test]

@@ -37,6 +37,12 @@ impl<R: Read> Receiver<R> {
         Self { source, buffer: Vec::new(), filled: 0, used: 0, left: 0, total: 0, end: None }
     }
 
+    /// How many bytes of the value were announced.
+    #[inline]
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
     pub(crate) fn peek_source(&self) -> &R {
         &self.source
     }
@@ -122,6 +128,23 @@ impl<R: Read> Receiver<R> {
             filled += self.copy(&mut bytes[filled..]);
         }
         Ok(())
+    }
+
+    /// Fills `bytes`, if there are so many in the buffer.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "so that the length of a number is known here")]
+    pub(crate) fn take_ready(&mut self, bytes: &mut [u8]) -> bool {
+        let length = bytes.len();
+        let ready = self.buffer.get(self.used..self.filled).unwrap_or_default();
+        match ready.get(..length) {
+            Some(ready) if length <= self.left => {
+                bytes.copy_from_slice(ready);
+                self.used += length;
+                self.left -= length;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn copy(&mut self, bytes: &mut [u8]) -> usize {
