@@ -1,6 +1,8 @@
 //! What the caller does: wait, escalate, reap.
 
 #[cfg(feature = "tokio")]
+pub(crate) mod apart;
+#[cfg(feature = "tokio")]
 pub(crate) mod gathering;
 
 use std::io::{self, Cursor, Read};
@@ -190,7 +192,17 @@ impl Watch {
     /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next
     /// step of escalation.
     fn wait(&mut self, for_bytes: bool) {
-        let until = self.next_step();
+        self.wait_until(self.next_step(), for_bytes);
+    }
+
+    /// A short one, for the end.
+    #[cfg(feature = "tokio")]
+    fn wait_for(&mut self, moment: Duration) {
+        let soon = Deadline::after(Instant::now(), Some(moment));
+        self.wait_until(soon.min(self.next_step()), false);
+    }
+
+    fn wait_until(&mut self, until: Deadline, for_bytes: bool) {
         let pipe = (for_bytes && !self.closed).then(|| self.pipe.as_fd());
         let printed = self.echo.as_ref().map(Echo::as_fd);
         let ready = self.process.wait([pipe, printed], until);

@@ -7,18 +7,14 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::unix::AsyncFd;
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 use tokio::time::{Sleep, sleep_until};
 
-use super::{Ended, Stage, Watch};
+use super::{Ended, Stage, Watch, apart};
 use crate::frame::{End, HEADER, Receiver, Record, Scanner, Tag};
 use crate::limit::Deadline;
 use crate::sys::pipe;
@@ -26,8 +22,8 @@ use crate::sys::readiness::readiness;
 
 /// A watch whose child is waited for by a task.
 ///
-/// Dropped before the end, it leaves the child to a thread for blocking work, which stops it and
-/// reaps it; without a runtime around, that is done on the spot.
+/// Dropped before the end, it leaves the child to threads for blocking work, which stop it and reap
+/// it; without a runtime around, that is done on the spot.
 #[derive(Debug)]
 pub(crate) struct Gathering {
     /// Elsewhere while a thread works at it.
@@ -48,8 +44,8 @@ const CHUNK: usize = 64 << 10;
 impl Gathering {
     /// # Errors
     ///
-    /// Without descriptors, or memory for them in the kernel; the child is stopped then.
-    pub(crate) fn new(watch: Watch) -> io::Result<Self> {
+    /// Without descriptors, or memory for them in the kernel; the child is gone then.
+    pub(crate) async fn new(watch: Watch) -> io::Result<Self> {
         let mut gathering = Self {
             watch: Some(watch),
             scanner: Scanner::default(),
@@ -57,15 +53,40 @@ impl Gathering {
             end: None,
             printed: None,
         };
-        if let Some(watch) = &gathering.watch {
-            gathering.pipe = Some(readiness(&watch.pipe)?);
-            gathering.end = watch.process.end().map(readiness).transpose()?;
+        match gathering.register() {
+            Ok(()) => Ok(gathering),
+            Err(error) => gathering.give_up(error).await,
         }
-        Ok(gathering)
+    }
+
+    fn register(&mut self) -> io::Result<()> {
+        if let Some(watch) = &self.watch {
+            self.pipe = Some(readiness(&watch.pipe)?);
+            self.end = watch.process.end().map(readiness).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the child, which cannot be waited for in the way it should be.
+    async fn give_up<T>(mut self, why: io::Error) -> io::Result<T> {
+        self.do_apart(Watch::kill).await;
+        self.finish().await;
+        Err(why)
     }
 
     /// From now on prints what comes out of this pipe.
-    pub(crate) fn echo(&mut self, printed: pipe::Reader) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub(crate) async fn echo(mut self, printed: pipe::Reader) -> io::Result<Self> {
+        match self.register_printed(printed) {
+            Ok(()) => Ok(self),
+            Err(error) => self.give_up(error).await,
+        }
+    }
+
+    fn register_printed(&mut self, printed: pipe::Reader) -> io::Result<()> {
         self.printed = Some(readiness(&printed)?);
         if let Some(watch) = &mut self.watch {
             watch.echo(printed);
@@ -130,11 +151,7 @@ impl Gathering {
             .await;
         } else if !is_ready && self.end.is_some() {
             // The runtime's clock is not the real one, as in a test with a paused clock.
-            let soon = Deadline::after(Instant::now(), Some(LOOK)).min(until);
-            self.do_apart(move |watch| {
-                watch.process.wait([None; 2], soon);
-            })
-            .await;
+            self.do_apart(|watch| watch.wait_for(LOOK)).await;
         }
     }
 
@@ -204,28 +221,12 @@ impl Gathering {
         Poll::Ready(())
     }
 
-    /// Does what may take time on a thread for such work, or here if there is none.
-    async fn do_apart(&mut self, work: impl FnOnce(&mut Watch) + Clone + Send + 'static) {
-        let there = Arc::new(Mutex::new(self.watch.take()));
-        let here = Arc::clone(&there);
-        let job = {
-            let work = work.clone();
-            move || there.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
-        };
-        let done = apart(job).await;
-        self.watch = here.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if done.is_none() {
-            self.watch.as_mut().map(work);
+    /// Does what may take time where that holds nobody up.
+    async fn do_apart(&mut self, work: impl FnOnce(&mut Watch) + Send + 'static) {
+        if let Some(watch) = self.watch.take() {
+            self.watch = apart::work(watch, work).await;
         }
     }
-}
-
-/// Does it on a thread for blocking work, if there is one to be had.
-pub(crate) async fn apart<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    // It panics where the system has no thread left.
-    catch_unwind(AssertUnwindSafe(|| spawn_blocking(work))).ok()?.await.ok()
 }
 
 fn poll_timer(timer: Pin<&mut Option<Sleep>>, context: &mut Context<'_>) -> Poll<()> {
@@ -248,13 +249,8 @@ impl Watch {
 
 impl Drop for Gathering {
     fn drop(&mut self) {
-        let Some(watch) = self.watch.take() else { return };
-        if watch.reaped.is_some() {
-            return;
-        }
-        if let Ok(runtime) = Handle::try_current() {
-            // Where there is no thread to be had, it is dropped here.
-            let _ = catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(move || drop(watch))));
+        if let Some(watch) = self.watch.take() {
+            apart::leave(watch);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use tokio::time::timeout_at;
+
 use super::{First, Forked, Side, Start};
 use crate::call::Pending;
 use crate::child::Child;
@@ -10,7 +12,8 @@ use crate::frame::Receiver;
 use crate::limit::Limit;
 use crate::report::Report;
 use crate::sys::output::{Prepared, Streams};
-use crate::watch::gathering::{Gathering, apart};
+use crate::watch::apart::apart;
+use crate::watch::gathering::Gathering;
 
 /// Starts a child, unless the limit says that there is no time for it. Ready in the child at once,
 /// and in the caller when the call has ended, whose value is then read from memory.
@@ -39,16 +42,16 @@ async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
             Forked::Child(child) => return Ok(Started::Child(child)),
             Forked::Caller(watch, word) => (watch, word),
         };
-        let mut gathering = Gathering::new(watch).map_err(|error| start.failed(error))?;
+        let gathering = Gathering::new(watch).await;
+        let mut gathering = gathering.map_err(|error| start.failed(error))?;
         let Some(word) = word else { return Ok(Started::Caller(gathering)) };
         match word.of(gathering.first().await) {
-            First::Ready(printed) => {
-                let echoed = printed.map_or(Ok(()), |printed| gathering.echo(printed));
-                echoed.map_err(|error| start.failed(error))?;
-                return Ok(Started::Caller(gathering));
+            First::Ready(Some(printed)) => {
+                let echoing = gathering.echo(printed).await;
+                return echoing.map(Started::Caller).map_err(|error| start.failed(error));
             }
-            // It is gathered, and will be found there.
-            First::Other(_) => return Ok(Started::Caller(gathering)),
+            // Of the other it is gathered, and will be found there.
+            First::Ready(None) | First::Other(_) => return Ok(Started::Caller(gathering)),
             First::Contended(streams) => {
                 gathering.ended().await;
                 start.note(streams)?;
@@ -61,12 +64,18 @@ async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
     }
 }
 
-/// A stream that another thread holds is waited for apart.
+/// A stream that another thread holds is waited for apart, and not past the deadline.
 async fn prepare(start: &Start<'_>) -> Result<Prepared, Error> {
     let (contended, deadline) = (start.contended, start.deadline);
     if contended == Streams::default() {
         return start.prepare();
     }
-    let prepared = apart(move || Prepared::new(contended, deadline)).await;
+    let prepared = apart(move || Prepared::new(contended, deadline));
+    let prepared = match deadline.instant() {
+        Some(instant) => {
+            timeout_at(instant.into(), prepared).await.map_err(|_| start.too_late())?
+        }
+        None => prepared.await,
+    };
     start.prepared(prepared.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::WouldBlock))))
 }
