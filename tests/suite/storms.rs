@@ -15,11 +15,11 @@ use std::{env, thread};
 
 use timeout_runtime::{ErrorKind, Timeout};
 
-use crate::support::{LONG, Traces, beside, isolated_for, text};
+use crate::support::{LONG, Traces, beside, calls_or, isolated_for, text};
 
-/// How many calls each storm gets. More than the default is for a look by hand.
+/// How many calls each storm gets.
 fn calls() -> u64 {
-    env::var("TIMEOUT_TEST_CALLS").map_or(100, |calls| calls.parse().unwrap())
+    calls_or(100)
 }
 
 type Storm = &'static (dyn Fn(u32) + Sync);

@@ -33,6 +33,11 @@ pub fn isolated_for(limit: Duration, scenario: impl FnOnce()) {
     }
 }
 
+/// How many calls a test makes. More than this is for a look by hand.
+pub fn calls_or(default: u64) -> u64 {
+    env::var("TIMEOUT_TEST_CALLS").map_or(default, |calls| calls.parse().unwrap())
+}
+
 /// What a call must leave as it found it; only meaningful in [`isolated`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traces {
@@ -59,6 +64,17 @@ impl Traces {
     /// What stays the same even beside threads that come and go.
     pub fn handlers_and_mask(&self) -> (&[usize], &str) {
         (&self.handlers, &self.blocked_signals)
+    }
+
+    pub fn is_childless(&self) -> bool {
+        self.children.is_empty()
+    }
+
+    /// While a runtime keeps threads that it may use again.
+    #[track_caller]
+    pub fn assert_same_but_threads(&self) {
+        let now = Self { threads: self.threads, ..Self::now() };
+        assert_eq!(*self, now);
     }
 
     /// Threads that a test joined may take another moment to leave the process's list.

@@ -83,9 +83,16 @@ pub(super) fn leave(watch: Watch) {
     if watch.reaped.is_some() {
         return;
     }
-    if let Ok(runtime) = Handle::try_current() {
-        // Where there is no thread to be had, it is dropped here.
-        let _ = catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(|| attend(watch))));
+    // Else it is dropped here.
+    let Ok(runtime) = Handle::try_current() else { return };
+    let here = Arc::new(Mutex::new(Some(watch)));
+    let there = Arc::clone(&here);
+    let take =
+        |place: &Mutex<Option<Watch>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let job = move || take(&there).map(attend);
+    if catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(job))).is_err() {
+        // There is no thread to be had, and yet the runtime keeps the job for one.
+        drop(take(&here));
     }
 }
 

@@ -100,6 +100,9 @@ impl Gathering {
         while !self.scanner.has_first() && self.goes_on() {
             self.step().await;
         }
+        if !self.goes_on() {
+            self.read_the_rest();
+        }
         let gathered = &mut self.watch.as_mut()?.gathered;
         let first = Receiver::new(gathered.get_ref().as_slice()).first();
         if let Some(End::Record(Record { tag: Tag::Ready, payload })) = &first {
@@ -113,9 +116,8 @@ impl Gathering {
         while self.goes_on() {
             self.step().await;
         }
+        self.read_the_rest();
         let watch = self.watch.as_mut()?;
-        // What it wrote before its end: the order is wait, then read.
-        while matches!(watch.read_ahead(&mut self.scanner), Ok(1..)) {}
         watch.reap();
         if watch.ended && watch.process.is_outlived() {
             self.do_apart(|watch| watch.process.outlive_group()).await;
@@ -126,6 +128,12 @@ impl Gathering {
     /// As [`finish`](Self::finish), where no value is expected.
     pub(crate) async fn ended(self) -> Option<Ended> {
         Some(self.finish().await?.finish())
+    }
+
+    /// What it wrote before its end: the order is wait, then read.
+    fn read_the_rest(&mut self) {
+        let Some(watch) = &mut self.watch else { return };
+        while matches!(watch.read_ahead(&mut self.scanner), Ok(1..)) {}
     }
 
     fn goes_on(&self) -> bool {
