@@ -13,6 +13,7 @@
 //! | `--seed N` | the same calls in each thread as in the run that printed this number |
 //! | `--threads N` | threads that call; twice the processors unless said here |
 //! | `--thief` | one more thread takes the status of every child that it can get, by `waitpid(-1)` |
+//! | `--awaited` | instead: calls that are awaited on one thread, 64 in flight, with what that cost the thread |
 //!
 //! First every end once, then a random choice. The laws:
 //!

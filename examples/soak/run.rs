@@ -1,6 +1,7 @@
 //! A run: warm up, look at the process, go on, look again.
 
 mod arguments;
+mod awaited;
 mod board;
 mod caller;
 mod descendants;
@@ -68,6 +69,10 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
     };
+    if arguments.awaited {
+        rest::write_no_core_dumps();
+        return awaited::main(&arguments);
+    }
     let mut screen = Screen::new();
     let (seed, threads, name) = (arguments.seed, arguments.threads, board::run_name());
     screen.note(&format!("seed {seed}, {threads} threads; the processes of this run: {name}..."));

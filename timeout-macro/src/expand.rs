@@ -30,7 +30,8 @@
 //!
 //! An `async fn` with `start = "fork"` is the same with `fork_async(..).await`, which is ready in the
 //! child at once and in the caller at the end of the call, and `send_async`, whose body is
-//! `|| async move { BODY }`.
+//! `|| async move { BODY }` and runs on another thread: `sent(&text)` asks each argument whether it can
+//! go there.
 //!
 //! Any other `async fn` is stopped at an `.await`, and needs no child:
 //!
@@ -54,7 +55,7 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, ReturnType, Signature};
+use syn::{Attribute, FnArg, Pat, ReturnType, Signature};
 
 use crate::args::Args;
 use crate::carried;
@@ -140,7 +141,7 @@ fn child_of(args: &Args, item: &Item) -> Child {
     if item.is_async() {
         let body = typed(item);
         return Child {
-            needs: needs_tokio(args, item),
+            needs: [needs_tokio(args, item), sent(args, item)].into_iter().collect(),
             fork: word("fork_async"),
             send: word("send_async"),
             body: quote!(|| async move { #body }),
@@ -160,6 +161,31 @@ fn child_of(args: &Args, item: &Item) -> Child {
 fn needs_tokio(args: &Args, item: &Item) -> TokenStream {
     let private = private(args);
     at(item.signature.asyncness.span(), quote!(#private::needs_tokio! {}))
+}
+
+/// Asks of each argument, where its type is written, whether it can go to the body's thread.
+fn sent(args: &Args, item: &Item) -> TokenStream {
+    let private = private(args);
+    let asked = |argument: &FnArg| {
+        let (ty, name) = match argument {
+            FnArg::Receiver(receiver) => {
+                (receiver.to_token_stream(), receiver.self_token.to_token_stream())
+            }
+            FnArg::Typed(argument) => match &*argument.pat {
+                Pat::Ident(pattern) => {
+                    (argument.ty.to_token_stream(), pattern.ident.to_token_stream())
+                }
+                _ => {
+                    let ty = &argument.ty;
+                    return quote_spanned!(ty.span()=> #private::sent_type::<#ty>(););
+                }
+            },
+        };
+        let ask = quote_spanned!(ty.span()=> sent);
+        let argument = quote_spanned!(ty.span()=> &#name);
+        quote!(#private::#ask(#argument);)
+    };
+    item.signature.inputs.iter().map(asked).collect()
 }
 
 fn cooperative(args: &Args, item: &Item) -> TokenStream {

@@ -119,6 +119,14 @@ impl Item {
         self.written().is_some_and(|written| has_future(written.to_token_stream(), false))
     }
 
+    pub(crate) fn has_word(tokens: TokenStream, word: &str) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(ident) => ident == word,
+            TokenTree::Group(group) => Self::has_word(group.stream(), word),
+            _ => false,
+        })
+    }
+
     /// Whether the type that is returned is only good with the body that was written for it.
     pub(crate) fn needs_body(&self) -> bool {
         let is_never = matches!(self.written(), Some(Type::Never(_)));

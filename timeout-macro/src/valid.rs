@@ -1,7 +1,8 @@
 //! What cannot be. Each is one error, on the token it is about, that says what to write instead.
 
+use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Abi, Error, Expr, ExprLit, ExprUnary, Lit, Result, Safety, Type, UnOp};
+use syn::{Abi, Error, Expr, ExprLit, ExprUnary, FnArg, Lit, Pat, Result, Safety, Type, UnOp};
 
 use crate::args::Args;
 use crate::carried;
@@ -20,6 +21,7 @@ pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
         return cooperative(args);
     }
     carried::arguments(args, item)?;
+    named(item)?;
     crosses(item)
 }
 
@@ -143,6 +145,22 @@ fn cooperative(args: &Args) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// What an `async fn` takes apart in its signature is asked for `Send` by the written type.
+fn named(item: &Item) -> Result<()> {
+    for argument in item.signature.inputs.iter().filter(|_| item.is_async()) {
+        let FnArg::Typed(argument) = argument else { continue };
+        let is_named = matches!(&*argument.pat, Pat::Ident(_));
+        if !is_named && Item::has_word(argument.ty.to_token_stream(), "impl") {
+            return Err(Error::new(
+                argument.ty.span(),
+                "an `impl Trait` by a pattern cannot go to the thread that runs the body: give the \
+                 argument a name",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whoever calls by another ABI was told the written type, and would read something else.

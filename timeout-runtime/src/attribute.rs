@@ -25,7 +25,7 @@ use crate::codec;
 use crate::error::{CodecError, Error};
 pub use crate::report::Report;
 
-pub use self::asynchronous::{cooperative, fork_async};
+pub use self::asynchronous::{Sent, cooperative, fork_async, sent, sent_type};
 pub use self::carry::{
     Arrives, Arriving, CarriedBy, Carry, CarryByNothing, CarryBySerde, CarryRoute, Departing,
     Departs,

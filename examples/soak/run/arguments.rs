@@ -11,6 +11,7 @@ pub struct Arguments {
     pub seed: u64,
     pub threads: usize,
     pub thief: bool,
+    pub awaited: bool,
 }
 
 pub enum Length {
@@ -19,12 +20,14 @@ pub enum Length {
 }
 
 const USAGE: &str = "usage: soak [--seconds N | --calls N] [--seed N] [--threads N] [--thief]
+       soak --awaited [--seconds N | --calls N]
 
   --seconds N  go on for so long (default: 60)
   --calls N    go on for so many calls
   --seed N     the same calls in each thread as in the run that printed this number
   --threads N  threads that call (default: twice the processors)
   --thief      another thread takes the status of every child that it can get
+  --awaited    calls that are awaited on one thread, and how long it was not free for others
 
 Exit codes: 0 when every law was kept, 1 when one was broken, 2 for wrong arguments.
 Ctrl-C ends the run with the table.";
@@ -51,6 +54,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Arguments, Option<Str
         seed: now() % 1_000_000_007,
         threads: 2 * processors,
         thief: false,
+        awaited: false,
     };
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -67,6 +71,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Arguments, Option<Str
             "--seed" => arguments.seed = number(&word, words.next(), 0, u64::MAX)?,
             "--threads" => arguments.threads = number(&word, words.next(), 1, 250)?,
             "--thief" => arguments.thief = true,
+            "--awaited" => arguments.awaited = true,
             _ => return Err(Some(format!("unknown argument `{word}`"))),
         }
     }

@@ -71,7 +71,7 @@ impl Rest {
     }
 }
 
-fn children() -> Vec<String> {
+pub fn children() -> Vec<String> {
     let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("children")));
     let list: String = lists.map(Result::unwrap_or_default).collect::<Vec<_>>().join(" ");

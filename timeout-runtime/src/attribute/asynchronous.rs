@@ -8,6 +8,8 @@ use crate::child::Child;
 use crate::error::Error;
 use crate::limit::IntoLimit;
 use crate::start::fork::Side;
+#[cfg(feature = "tokio")]
+use crate::sys::threads::Vouched;
 
 /// Runs the body under its limit.
 #[cfg(feature = "tokio")]
@@ -46,9 +48,28 @@ pub async fn fork_async(_: Timeout, _: &'static str) -> Side {
     unreachable!("this does not compile without the feature `tokio`")
 }
 
+/// What goes to the thread that runs an async body: whatever is `Send`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to the thread that runs the body",
+    label = "this argument must be `Send`",
+    note = "with `start = \"fork\"` the body of an `async fn` runs on a new thread of the child, which \
+            knows nothing of the caller's runtime"
+)]
+pub trait Sent {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + ?Sized> Sent for T {}
+
+/// Asks it of an argument.
+pub fn sent<T: Sent>(_: &T) {}
+
+/// Asks it of a type.
+pub fn sent_type<T: Sent>() {}
+
 impl Child {
     /// Runs an async body to its end, on a thread and a runtime of its own, sends what it returned
-    /// and what it did to the arguments that are carried back, and ends the process.
+    /// and what it did to the arguments that are carried back, and ends the process. The body captures
+    /// nothing but arguments that were asked for [`Sent`].
     #[cfg_attr(
         not(feature = "tokio"),
         expect(unused_variables, clippy::unused_self, reason = "as above")
@@ -57,16 +78,16 @@ impl Child {
         self,
         crossing: Crossing<R>,
         carried: &[&(dyn Departs + Sync)],
-        body: impl FnOnce() -> F + Send,
+        body: impl FnOnce() -> F,
     ) -> ! {
         #[cfg(not(feature = "tokio"))]
         unreachable!("this does not compile without the feature `tokio`");
         #[cfg(feature = "tokio")]
         {
-            let mut body = Some(body);
+            let mut body = Some(Vouched::new(body));
             self.enter_apart(std::any::type_name::<R>(), &mut |sink| {
                 let Some(body) = body.take() else { return Ok(()) };
-                let value = sink.block_on(body);
+                let value = sink.block_on(body.into_inner());
                 (crossing.encode)(value, sink)?;
                 carried.iter().try_for_each(|argument| argument.write(sink))
             })

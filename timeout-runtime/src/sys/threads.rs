@@ -4,6 +4,7 @@
 //!
 //! What is read is a `char` that glibc (2.32 and later) exports and keeps as long as the process.
 //! The job of a new thread is on the stack of the one that hands it over, which stays there for ever.
+//! What is vouched for goes to that thread alone.
 #![expect(unsafe_code, reason = "see the heading")]
 
 #[cfg(feature = "tokio")]
@@ -35,6 +36,26 @@ fn never_had_another() -> bool {
     // SAFETY: either null or glibc's `char`, which only this thread can be changing: it is true
     // only while there is no other.
     !flag.is_null() && unsafe { flag.read_volatile() } != 0
+}
+
+/// The body of an `async fn`, all of whose arguments the attribute has asked for `Send`: it captures
+/// nothing else, and of a copy that stays behind nobody makes use.
+#[cfg(feature = "tokio")]
+pub(crate) struct Vouched<F>(F);
+
+// SAFETY: see above and the heading.
+#[cfg(feature = "tokio")]
+unsafe impl<F> Send for Vouched<F> {}
+
+#[cfg(feature = "tokio")]
+impl<F> Vouched<F> {
+    pub(crate) fn new(body: F) -> Self {
+        Self(body)
+    }
+
+    pub(crate) fn into_inner(self) -> F {
+        self.0
+    }
 }
 
 /// As much stack as a program's first thread usually has; what is not used costs nothing.

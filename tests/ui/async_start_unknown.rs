@@ -1,6 +1,6 @@
 use timeout_runtime::timeout;
 
-#[timeout(2, start = "fork")]
+#[timeout(2, start = "thread")]
 async fn one() -> u8 {
     1
 }

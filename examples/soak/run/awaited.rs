@@ -1,0 +1,253 @@
+//! Calls that are awaited on one thread, many in flight, and how long that thread was not free for
+//! others.
+//!
+//! A task that ticks shows how long nobody else had a turn. On a busy machine that is mostly the
+//! system's doing, which lets the thread wait for a processor; so each turn of a call is timed as
+//! well, by the clock and by the thread's own processor time, and the time that the thread waited
+//! for a processor meanwhile is taken off.
+
+use std::cell::RefCell;
+use std::fs;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use timeout_runtime::{Error, ErrorKind, Timeout, timeout};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
+
+use super::arguments::{Arguments, Length};
+use super::rest;
+
+/// So many calls are under way at once.
+const IN_FLIGHT: usize = 64;
+
+/// An executor may be held up for so long by one turn of a call.
+const MOST: Duration = Duration::from_millis(5);
+
+const TICK: Duration = Duration::from_millis(1);
+
+#[derive(Default)]
+struct Seen {
+    calls: u64,
+    wrong: Vec<String>,
+    gaps: Vec<Duration>,
+    turns: Vec<Turn>,
+}
+
+/// One poll of a call.
+#[derive(Clone, Copy)]
+struct Turn {
+    number: u64,
+    elapsed: Duration,
+    /// Of that the thread waited for a processor,
+    waited: Duration,
+    /// and worked.
+    worked: Duration,
+}
+
+impl Turn {
+    fn held_up(&self) -> Duration {
+        self.elapsed.saturating_sub(self.waited)
+    }
+}
+
+/// What the kernel knows of this thread (`/proc/thread-self/schedstat`): time on a processor, and
+/// time in wait for one.
+fn schedule() -> (Duration, Duration) {
+    let line = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let mut times = line.split(' ').map(|number| Duration::from_nanos(number.parse().unwrap_or(0)));
+    (times.next().unwrap_or_default(), times.next().unwrap_or_default())
+}
+
+/// A future each of whose polls is timed.
+struct Timed<F> {
+    future: Pin<Box<F>>,
+    number: u64,
+    seen: Rc<RefCell<Seen>>,
+}
+
+impl<F: Future> Future for Timed<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let before = schedule();
+        let begun = Instant::now();
+        let result = self.future.as_mut().poll(context);
+        let elapsed = begun.elapsed();
+        let after = schedule();
+        let (worked, waited) = (after.0 - before.0, after.1 - before.1);
+        let turn = Turn { number: self.number, elapsed, waited, worked };
+        self.seen.borrow_mut().turns.push(turn);
+        result
+    }
+}
+
+#[timeout(60, start = "fork")]
+async fn squared(number: u64) -> u64 {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    number * number
+}
+
+#[timeout(0.05, start = "fork", grace = 0.05)]
+async fn hangs(ignores_sigterm: bool) {
+    if ignores_sigterm {
+        // SAFETY: numbers.
+        unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+    }
+    std::future::pending().await
+}
+
+/// Whether it ended as it must.
+async fn call(number: u64) -> bool {
+    let closure = Timeout::new(60);
+    match number % 16 {
+        0..6 => squared(number).await.is_ok_and(|value| value == number * number),
+        6..10 => closure.run_async(|| number).await.is_ok_and(|value| value == number),
+        10 => closure.run_async(|| vec![1u8; 100_000]).await.is_ok_and(|all| all.len() == 100_000),
+        11 => {
+            let result = closure.run_async(|| -> u8 { panic!("as it should") }).await;
+            matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::Panicked { .. }))
+        }
+        12 => {
+            let result = closure.run_async(|| -> u8 { std::process::abort() }).await;
+            matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::Signaled { .. }))
+        }
+        13 => {
+            // Dropped, most of the time.
+            let brief = Duration::from_millis(number % 8);
+            tokio::time::timeout(brief, squared(number)).await.map_or(true, |value| value.is_ok())
+        }
+        14 => hangs(true).await.is_err_and(|error| error.is_timeout()),
+        _ => hangs(false).await.is_err_and(|error| error.is_timeout()),
+    }
+}
+
+pub fn main(arguments: &Arguments) -> ExitCode {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let seen = Rc::new(RefCell::new(Seen::default()));
+    let before = Left::now();
+    let started = Instant::now();
+    run(&runtime, arguments, started, &seen);
+    let elapsed = started.elapsed();
+    drop(runtime);
+    let after = Left::now();
+    report(&mut seen.borrow_mut(), elapsed, before, after)
+}
+
+fn run(runtime: &Runtime, arguments: &Arguments, started: Instant, seen: &Rc<RefCell<Seen>>) {
+    let local = LocalSet::new();
+    let next = Rc::new(RefCell::new(0));
+    let goes_on = |calls: u64| match arguments.length {
+        Length::Calls(most) => calls < most,
+        Length::Seconds(most) => started.elapsed().as_secs() < most,
+    };
+    local.block_on(runtime, async {
+        let ticking = tokio::task::spawn_local({
+            let seen = Rc::clone(seen);
+            async move {
+                loop {
+                    let begun = Instant::now();
+                    tokio::time::sleep(TICK).await;
+                    seen.borrow_mut().gaps.push(begun.elapsed());
+                }
+            }
+        });
+        let caller = || async {
+            loop {
+                let number = *next.borrow();
+                if !goes_on(number) {
+                    return;
+                }
+                *next.borrow_mut() += 1;
+                let future = Box::pin(call(number));
+                let is_right = Timed { future, number, seen: Rc::clone(seen) }.await;
+                let mut seen = seen.borrow_mut();
+                seen.calls += 1;
+                if !is_right {
+                    seen.wrong.push(format!("call {number}, of kind {}", number % 16));
+                }
+            }
+        };
+        let callers: Vec<_> = (0..IN_FLIGHT).map(|_| caller()).collect();
+        join_all(callers).await;
+        ticking.abort();
+    });
+}
+
+async fn join_all(futures: Vec<impl Future<Output = ()>>) {
+    let mut futures: Vec<_> = futures.into_iter().map(|future| Box::pin(future)).collect();
+    std::future::poll_fn(|context| {
+        futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// What the process holds beside its memory.
+#[derive(Clone, Copy, PartialEq)]
+struct Left {
+    descriptors: usize,
+    threads: usize,
+    children: usize,
+}
+
+impl Left {
+    fn now() -> Self {
+        Self {
+            descriptors: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
+            threads: fs::read_dir("/proc/self/task").map_or(0, Iterator::count),
+            children: rest::children().len(),
+        }
+    }
+
+    fn line(self) -> String {
+        let Self { descriptors, threads, children } = self;
+        format!("{descriptors} descriptors, {threads} threads, {children} children")
+    }
+}
+
+fn report(seen: &mut Seen, elapsed: Duration, before: Left, after: Left) -> ExitCode {
+    let calls = seen.calls;
+    let rate = calls as f64 / elapsed.as_secs_f64();
+    println!("awaited: {calls} calls in {elapsed:.2?}, {IN_FLIGHT} in flight: {rate:.0} a second");
+    seen.gaps.sort();
+    println!("between two ticks, 1 ms apart: {}", spread(&seen.gaps));
+    let by = |time: fn(&Turn) -> Duration| {
+        let mut times: Vec<_> = seen.turns.iter().map(time).collect();
+        times.sort();
+        times
+    };
+    println!("one turn of a call:            {}", spread(&by(|turn| turn.elapsed)));
+    println!("without wait for a processor:  {}", spread(&by(Turn::held_up)));
+    println!("time on a processor:           {}", spread(&by(|turn| turn.worked)));
+    let too_long: Vec<_> = seen.turns.iter().filter(|turn| turn.held_up() > MOST).collect();
+    for turn in too_long.iter().take(10) {
+        let Turn { number, elapsed, waited, worked } = turn;
+        let kind = number % 16;
+        println!(
+            "longer than {MOST:?}: call {number}, of kind {kind}: {elapsed:?}, in wait for a processor {waited:?}, on one {worked:?}"
+        );
+    }
+    println!("before: {}\nafter:  {}", before.line(), after.line());
+    seen.wrong.iter().take(10).for_each(|wrong| println!("wrong: {wrong}"));
+    println!(
+        "{} of {} turns longer than {MOST:?}; {} wrong",
+        too_long.len(),
+        seen.turns.len(),
+        seen.wrong.len()
+    );
+    let is_right = seen.wrong.is_empty() && before == after;
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Of sorted times.
+fn spread(times: &[Duration]) -> String {
+    let at = |part: f64| {
+        let index = (times.len() as f64 * part) as usize;
+        times.get(index.min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+    };
+    format!("median {:.2?}, 99.9 % within {:.2?}, worst {:.2?}", at(0.5), at(0.999), at(1.0))
+}
