@@ -58,6 +58,33 @@ fn match_regex_reports_lines_that_explode_and_goes_on() {
     assert_eq!(output.status.code(), Some(1));
 }
 
+#[test]
+fn line_server_answers_everyone() {
+    let started = Instant::now();
+    let output = program("line_server").output().unwrap();
+    let said = text(&output.stdout);
+    let expected = [
+        "good  > 27",
+        "good  > ten",
+        "good  > 97",
+        "good  < 111 steps",
+        "good  < \"ten\" is no number",
+        "good  < 118 steps",
+        "slow  > 2",
+        "slow  < too slow, goodbye",
+        "stuck > 0",
+        "stuck > 6",
+        "stuck < that takes too long",
+        "stuck < 8 steps",
+        "large > 18446744073709551615",
+        "large > 7",
+        "large < sorry: it grows too large",
+        "large < 16 steps",
+    ];
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected, "{}", text(&output.stderr));
+    assert!(started.elapsed() >= Duration::from_secs(1) && started.elapsed() < LONG);
+}
+
 // The portable path promises less: see "Platforms" in the documentation of the crate.
 #[cfg(all(target_os = "linux", target_env = "gnu", not(timeout_portable)))]
 #[test]
