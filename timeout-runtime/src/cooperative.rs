@@ -1,8 +1,9 @@
 //! Timeouts for async code, on tokio's timers: the body is stopped at an `.await`.
 //!
 //! Nothing is forked and nothing crosses a pipe, so this is for bodies that keep awaiting; one that
-//! may get stuck in a computation or a blocking call needs the hard kind, [`crate::Timeout`]. Limits
-//! and [`Error`] are the same for both.
+//! may get stuck in a computation or a blocking call needs the hard kind, [`crate::Timeout`], which can
+//! be awaited too: see [below](self#hard-calls-that-are-awaited). Limits and [`Error`] are the same for
+//! both.
 //!
 //! ```
 //! use std::time::Duration;
@@ -81,6 +82,50 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Hard calls that are awaited
+//!
+//! `#[timeout(2, start = "fork")] async fn` runs in a child process, as any other decorated function
+//! does, and [`Timeout::run_async`](crate::Timeout::run_async) does the same for a blocking closure.
+//! All keys of the attribute hold.
+//!
+//! ```
+//! use timeout_runtime::timeout;
+//!
+//! #[timeout(2, start = "fork")]
+//! async fn collatz(mut n: u64) -> u64 {
+//!     let mut steps = 0;
+//!     while n != 1 {
+//!         n = if n % 2 == 0 { n / 2 } else { 3 * n + 1 };
+//!         steps += 1;
+//!     }
+//!     steps
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! // Zero never gets to one, and holds up nobody but itself.
+//! let (number, never) = tokio::join!(collatz(27), collatz(0));
+//! assert_eq!(number.unwrap(), 111);
+//! assert!(never.unwrap_err().is_timeout());
+//! # }
+//! ```
+//!
+//! - **The executor is free meanwhile**, and thousands of calls may be in flight. What it does itself
+//!   is to fork, whose cost grows with the caller's memory, to gather what the child sends, and to
+//!   decode it: a large value is twice in memory for a moment, and its decoding is one step of the task.
+//! - **The body runs on a new thread of the child**, an async one on a fresh current-thread runtime, to
+//!   its end. It knows nothing of the runtime around the call, and may use timers, sockets, tasks and
+//!   threads, or start a runtime itself. Therefore its arguments, or what the closure captures, must be
+//!   `Send`; what it returns need not be.
+//! - **Dropping the future stops the child**, as [`Call::cancel`](crate::Call::cancel) does: SIGTERM, and
+//!   SIGKILL at the end of the grace. Nobody waits for that but threads for blocking work, and the
+//!   runtime when it shuts down. Where there is no runtime around, it is done on the spot, which may
+//!   take the grace.
+//! - **Limits are of real time**: a clock that is paused or advanced, as in a test, changes nothing.
+//!   Other timers of such a clock run out at once while a call is waited for, as with all I/O.
+//! - **The runtime has I/O and time enabled**; else the first poll that needs them panics, as tokio's
+//!   own sockets and timers do.
 //!
 //! # Panics
 //!

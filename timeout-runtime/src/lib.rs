@@ -55,7 +55,8 @@
 //!   by a SIGURG, at the deadline.
 //!
 //! - `tokio`: the module `cooperative`, timeouts for async code at whose end the body is dropped at
-//!   an `.await`, with the same limits and errors; and `#[timeout(2)] async fn`, which is one.
+//!   an `.await`, with the same limits and errors; and `#[timeout(2)] async fn`, which is one. Hard
+//!   calls that are awaited: `Timeout::run_async`, and `#[timeout(2, start = "fork")] async fn`.
 //!
 //! # Platforms
 //!

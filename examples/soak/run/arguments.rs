@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::thread;
+use std::time::Instant;
 
 use super::board::now;
 
@@ -14,9 +15,20 @@ pub struct Arguments {
     pub awaited: bool,
 }
 
+#[derive(Clone, Copy)]
 pub enum Length {
     Seconds(u64),
     Calls(u64),
+}
+
+impl Length {
+    /// Whether a run of so many calls, which began then, is not over.
+    pub fn goes_on(self, calls: u64, started: Instant) -> bool {
+        match self {
+            Self::Calls(most) => calls < most,
+            Self::Seconds(most) => started.elapsed().as_secs() < most,
+        }
+    }
 }
 
 const USAGE: &str = "usage: soak [--seconds N | --calls N] [--seed N] [--threads N] [--thief]

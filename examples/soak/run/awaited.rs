@@ -3,10 +3,10 @@
 //!
 //! A task that ticks shows how long nobody else had a turn. On a busy machine that is mostly the
 //! system's doing, which lets the thread wait for a processor; so each turn of a call is timed as
-//! well, by the clock and by the thread's own processor time, and the time that the thread waited
-//! for a processor meanwhile is taken off.
+//! well, by the clock with and without that wait, and by the thread's own processor time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::fs;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -18,14 +18,17 @@ use timeout_runtime::{Error, ErrorKind, Timeout, timeout};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
-use super::arguments::{Arguments, Length};
+use super::arguments::Arguments;
 use super::rest;
+use nix::time::{ClockId, clock_gettime};
 
 /// So many calls are under way at once.
 const IN_FLIGHT: usize = 64;
 
 /// An executor may be held up for so long by one turn of a call.
 const MOST: Duration = Duration::from_millis(5);
+
+const KINDS: u64 = 16;
 
 const TICK: Duration = Duration::from_millis(1);
 
@@ -54,12 +57,13 @@ impl Turn {
     }
 }
 
-/// What the kernel knows of this thread (`/proc/thread-self/schedstat`): time on a processor, and
-/// time in wait for one.
+/// The processor time of this thread, and how long it has waited for a processor
+/// (`/proc/thread-self/schedstat`).
 fn schedule() -> (Duration, Duration) {
+    let worked = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
     let line = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let mut times = line.split(' ').map(|number| Duration::from_nanos(number.parse().unwrap_or(0)));
-    (times.next().unwrap_or_default(), times.next().unwrap_or_default())
+    let waited = line.split(' ').nth(1).and_then(|number| number.parse().ok());
+    (worked.unwrap_or_default(), Duration::from_nanos(waited.unwrap_or_default()))
 }
 
 /// A future each of whose polls is timed.
@@ -73,13 +77,12 @@ impl<F: Future> Future for Timed<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let before = schedule();
         let begun = Instant::now();
+        let before = schedule();
         let result = self.future.as_mut().poll(context);
-        let elapsed = begun.elapsed();
         let after = schedule();
         let (worked, waited) = (after.0 - before.0, after.1 - before.1);
-        let turn = Turn { number: self.number, elapsed, waited, worked };
+        let turn = Turn { number: self.number, elapsed: begun.elapsed(), waited, worked };
         self.seen.borrow_mut().turns.push(turn);
         result
     }
@@ -103,7 +106,7 @@ async fn hangs(ignores_sigterm: bool) {
 /// Whether it ended as it must.
 async fn call(number: u64) -> bool {
     let closure = Timeout::new(60);
-    match number % 16 {
+    match number % KINDS {
         0..6 => squared(number).await.is_ok_and(|value| value == number * number),
         6..10 => closure.run_async(|| number).await.is_ok_and(|value| value == number),
         10 => closure.run_async(|| vec![1u8; 100_000]).await.is_ok_and(|all| all.len() == 100_000),
@@ -126,9 +129,9 @@ async fn call(number: u64) -> bool {
 }
 
 pub fn main(arguments: &Arguments) -> ExitCode {
+    let before = Left::now();
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let seen = Rc::new(RefCell::new(Seen::default()));
-    let before = Left::now();
     let started = Instant::now();
     run(&runtime, arguments, started, &seen);
     let elapsed = started.elapsed();
@@ -138,52 +141,43 @@ pub fn main(arguments: &Arguments) -> ExitCode {
 }
 
 fn run(runtime: &Runtime, arguments: &Arguments, started: Instant, seen: &Rc<RefCell<Seen>>) {
+    let length = arguments.length;
+    let next = Rc::new(Cell::new(0));
     let local = LocalSet::new();
-    let next = Rc::new(RefCell::new(0));
-    let goes_on = |calls: u64| match arguments.length {
-        Length::Calls(most) => calls < most,
-        Length::Seconds(most) => started.elapsed().as_secs() < most,
-    };
     local.block_on(runtime, async {
-        let ticking = tokio::task::spawn_local({
-            let seen = Rc::clone(seen);
-            async move {
-                loop {
-                    let begun = Instant::now();
-                    tokio::time::sleep(TICK).await;
-                    seen.borrow_mut().gaps.push(begun.elapsed());
+        let ticking = tokio::task::spawn_local(tick(Rc::clone(seen)));
+        let caller = |_| {
+            let (seen, next) = (Rc::clone(seen), Rc::clone(&next));
+            tokio::task::spawn_local(async move {
+                while length.goes_on(next.get(), started) {
+                    call_once(next.replace(next.get() + 1), &seen).await;
                 }
-            }
-        });
-        let caller = || async {
-            loop {
-                let number = *next.borrow();
-                if !goes_on(number) {
-                    return;
-                }
-                *next.borrow_mut() += 1;
-                let future = Box::pin(call(number));
-                let is_right = Timed { future, number, seen: Rc::clone(seen) }.await;
-                let mut seen = seen.borrow_mut();
-                seen.calls += 1;
-                if !is_right {
-                    seen.wrong.push(format!("call {number}, of kind {}", number % 16));
-                }
-            }
+            })
         };
-        let callers: Vec<_> = (0..IN_FLIGHT).map(|_| caller()).collect();
-        join_all(callers).await;
+        let callers: Vec<_> = (0..IN_FLIGHT).map(caller).collect();
+        for caller in callers {
+            caller.await.expect("a caller");
+        }
         ticking.abort();
     });
 }
 
-async fn join_all(futures: Vec<impl Future<Output = ()>>) {
-    let mut futures: Vec<_> = futures.into_iter().map(|future| Box::pin(future)).collect();
-    std::future::poll_fn(|context| {
-        futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
-        if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+async fn tick(seen: Rc<RefCell<Seen>>) {
+    loop {
+        let begun = Instant::now();
+        tokio::time::sleep(TICK).await;
+        seen.borrow_mut().gaps.push(begun.elapsed());
+    }
+}
+
+async fn call_once(number: u64, seen: &Rc<RefCell<Seen>>) {
+    let future = Box::pin(call(number));
+    let is_right = Timed { future, number, seen: Rc::clone(seen) }.await;
+    let mut seen = seen.borrow_mut();
+    seen.calls += 1;
+    if !is_right {
+        seen.wrong.push(format!("call {number}, of kind {}", number % KINDS));
+    }
 }
 
 /// What the process holds beside its memory.
@@ -210,41 +204,39 @@ impl Left {
 }
 
 fn report(seen: &mut Seen, elapsed: Duration, before: Left, after: Left) -> ExitCode {
-    let calls = seen.calls;
-    let rate = calls as f64 / elapsed.as_secs_f64();
+    let Seen { calls, wrong, gaps, turns } = seen;
+    let rate = *calls as f64 / elapsed.as_secs_f64();
     println!("awaited: {calls} calls in {elapsed:.2?}, {IN_FLIGHT} in flight: {rate:.0} a second");
-    seen.gaps.sort();
-    println!("between two ticks, 1 ms apart: {}", spread(&seen.gaps));
-    let by = |time: fn(&Turn) -> Duration| {
-        let mut times: Vec<_> = seen.turns.iter().map(time).collect();
-        times.sort();
-        times
-    };
-    println!("one turn of a call:            {}", spread(&by(|turn| turn.elapsed)));
-    println!("without wait for a processor:  {}", spread(&by(Turn::held_up)));
-    println!("time on a processor:           {}", spread(&by(|turn| turn.worked)));
-    let too_long: Vec<_> = seen.turns.iter().filter(|turn| turn.held_up() > MOST).collect();
-    for turn in too_long.iter().take(10) {
-        let Turn { number, elapsed, waited, worked } = turn;
-        let kind = number % 16;
+    println!("between two ticks, 1 ms apart:  {}", spread(gaps.clone()));
+    let times = |time: fn(&Turn) -> Duration| turns.iter().map(time).collect::<Vec<_>>();
+    let [whole, held_up, worked] =
+        [times(|turn| turn.elapsed), times(Turn::held_up), times(|turn| turn.worked)];
+    let longer = |times: &[Duration]| times.iter().filter(|time| **time > MOST).count();
+    println!(
+        "longer than {MOST:?}, of {} turns: {} by the clock, {} without wait for a processor, {} by time on a processor",
+        turns.len(),
+        longer(&whole),
+        longer(&held_up),
+        longer(&worked)
+    );
+    println!("one turn of a call:             {}", spread(whole));
+    println!("  without wait for a processor: {}", spread(held_up));
+    println!("  time on a processor:          {}", spread(worked));
+    turns.sort_by_key(|turn| Reverse(turn.worked));
+    for Turn { number, elapsed, waited, worked } in turns.iter().take(3) {
+        let kind = number % KINDS;
         println!(
-            "longer than {MOST:?}: call {number}, of kind {kind}: {elapsed:?}, in wait for a processor {waited:?}, on one {worked:?}"
+            "  call {number}, of kind {kind}: {worked:.2?} of {elapsed:.2?}, {waited:.2?} in wait"
         );
     }
     println!("before: {}\nafter:  {}", before.line(), after.line());
-    seen.wrong.iter().take(10).for_each(|wrong| println!("wrong: {wrong}"));
-    println!(
-        "{} of {} turns longer than {MOST:?}; {} wrong",
-        too_long.len(),
-        seen.turns.len(),
-        seen.wrong.len()
-    );
-    let is_right = seen.wrong.is_empty() && before == after;
-    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    wrong.iter().take(10).for_each(|wrong| println!("wrong: {wrong}"));
+    println!("{} calls ended wrongly", wrong.len());
+    if wrong.is_empty() && before == after { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Of sorted times.
-fn spread(times: &[Duration]) -> String {
+fn spread(mut times: Vec<Duration>) -> String {
+    times.sort();
     let at = |part: f64| {
         let index = (times.len() as f64 * part) as usize;
         times.get(index.min(times.len().saturating_sub(1))).copied().unwrap_or_default()

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use super::{Stage, Watch};
 
 /// So long such a thread has to begin, before the work is done without one: the program may have
-/// given all of them something to do that does not end.
-const TO_BEGIN: Duration = Duration::from_millis(20);
+/// given all of them something to do that does not end. On a busy machine a thread takes a while.
+const TO_BEGIN: Duration = Duration::from_millis(250);
 
 /// So long one waits for a child whose call was dropped, before the next child has its turn.
 const TURN: Duration = Duration::from_millis(10);
