@@ -137,7 +137,6 @@ fn what_is_about_a_child_is_refused_on_an_async_function() {
         assert_eq!(at, key, "{said}");
         assert!(said.contains(message), "{said}");
     };
-    refused("2, start = \"fork\"", "start", "cannot run in a child: remove `start`");
     refused("2, grace = 5", "grace", "remove `grace`");
     refused("2, wrap, local(a)", "local", "remove `local`");
     bad_item("async fn f() -> ! { loop {} }", "!", "remove `-> !`");
