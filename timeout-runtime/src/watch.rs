@@ -157,10 +157,7 @@ impl Watch {
         while !self.ended && !self.is_stuck() {
             self.wait(false);
         }
-        let (status, usage) = self.reap();
-        if self.ended {
-            self.process.outlive_group();
-        }
+        let (status, usage) = self.reap_all();
         // Whoever could print is gone now, but for what has left the group.
         self.echo.take().into_iter().for_each(Echo::finish);
         let (kind, stopped) = match self.stage {
@@ -187,6 +184,15 @@ impl Watch {
     fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
         let reap = if self.ended { Process::reap } else { Process::reap_later };
         *self.reaped.get_or_insert_with(|| reap(&mut self.process))
+    }
+
+    /// That, and the end of all others of its group.
+    fn reap_all(&mut self) -> (Option<Status>, Option<Usage>) {
+        let reaped = self.reap();
+        if self.ended {
+            self.process.outlive_group();
+        }
+        reaped
     }
 
     /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next

@@ -118,9 +118,15 @@ impl Gathering {
         }
         self.read_the_rest();
         let watch = self.watch.as_mut()?;
-        watch.reap();
-        if watch.ended && watch.process.is_outlived() {
-            self.do_apart(|watch| watch.process.outlive_group()).await;
+        if matches!(watch.stage, Stage::Running { .. }) {
+            watch.reap();
+        }
+        // Of one that was looked at in `/proc` the kernel has more to forget: milliseconds.
+        if watch.reaped.is_none() || watch.ended && watch.process.is_outlived() {
+            self.do_apart(|watch| {
+                watch.reap_all();
+            })
+            .await;
         }
         self.watch.take()
     }
