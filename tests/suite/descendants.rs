@@ -1,13 +1,16 @@
 //! What a body starts ends with the call, wherever it has moved to, however the call ends.
 
+use std::fs::{self, File};
+use std::io::{Read, Write, pipe};
 use std::process::{self, Stdio};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use timeout_runtime::{Error, ErrorKind, Timeout, error::StoppedBy, stopping};
 
-use crate::family::{FAMILY, Register, SLEEP, found_a_family, setsid, sh};
-use crate::support::{LONG, Traces, eventually, isolated, spin};
+use crate::family::{FAMILY, Register, SLEEP, fork_into_a_session, found_a_family, setsid, sh};
+use crate::support::{LONG, Traces, eventually, is_running, isolated, pipes, spin, write_to_pipes};
 
 /// Runs a body that founds a family and then ends as `end` says.
 fn call(test: &str, timeout: Timeout, end: impl FnOnce() -> u8) -> (Result<u8, Error>, Register) {
@@ -73,6 +76,27 @@ fn nobody_is_left_when_the_body_handles_sigterm() {
     register.assert_all_dead(FAMILY);
 }
 
+/// It is not held until they are gone, for it goes on.
+#[test]
+fn a_body_that_ignores_sigterm_may_give_its_value_before_they_end() {
+    let register = Register::new("ignoring");
+    let (mut reader, mut writer) = pipe().unwrap();
+    let mut call = Timeout::new(LONG)
+        .grace(LONG)
+        .start(|| {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+            found_a_family(&register);
+            reader.read(&mut [0]).unwrap()
+        })
+        .unwrap();
+    eventually("a family", || register.pids().len() >= FAMILY);
+    call.cancel();
+    writer.write_all(b"!").unwrap();
+    assert_eq!(call.join().unwrap(), 1);
+    register.assert_all_dead(FAMILY);
+}
+
 #[test]
 fn nobody_is_left_when_a_call_is_dropped() {
     let register = Register::new("drop");
@@ -109,6 +133,113 @@ fn nobody_is_left_after_an_exit() {
     register.assert_all_dead(FAMILY);
 }
 
+/// Each thread of a process has children of its own.
+#[test]
+fn nobody_is_left_of_whom_a_thread_has_started() {
+    for grace in [0.5, 0.0] {
+        let register = Register::new(&format!("thread {grace}"));
+        let result = cancelled(&register, 1, Timeout::new(LONG).grace(grace), || {
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    drop(setsid(&register, "trap '' TERM; member; sleep 600").spawn().unwrap());
+                    spin()
+                });
+                spin()
+            })
+        });
+        assert!(matches!(result.unwrap_err().kind(), ErrorKind::Cancelled));
+        register.assert_all_dead(1);
+    }
+}
+
+/// To the kernel it is half a zombie.
+#[test]
+fn a_process_whose_first_thread_has_ended_is_not_taken_for_dead() {
+    let register = Register::new("first thread");
+    let result = cancelled(&register, 1, Timeout::new(LONG).grace(0.5), || {
+        fork_into_a_session(|| {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    eventually("the first thread has ended", || !is_running(process::id()));
+                    register.write_down(process::id());
+                    spin()
+                });
+                // SAFETY: it ends this thread alone, and nothing of it is dropped.
+                unsafe { libc::syscall(libc::SYS_exit, 0) };
+            });
+        });
+        spin()
+    });
+    assert!(matches!(result.unwrap_err().kind(), ErrorKind::Cancelled));
+    let threads = fs::read_dir(format!("/proc/{}/task", register.pids()[0]));
+    assert!(threads.map_or(0, Iterator::count) < 2);
+}
+
+/// More than are seen in one look, and dead ones in front of them that the body does not reap.
+#[test]
+fn nobody_is_left_of_very_many() {
+    const MANY: usize = 600;
+    for [dying, living] in [[0, MANY], [MANY, 1]] {
+        for grace in [0.5, 0.0] {
+            isolated(|| {
+                let before = Traces::now();
+                let (mut reader, mut writer) = pipe().unwrap();
+                let mut call = Timeout::new(LONG)
+                    .grace(grace)
+                    .start(|| -> u8 {
+                        (0..dying).for_each(|_| fork_into_a_session(|| ()));
+                        (0..living).for_each(|_| fork_into_a_session(|| thread::sleep(10 * LONG)));
+                        writer.write_all(b"!").unwrap();
+                        spin()
+                    })
+                    .unwrap();
+                reader.read_exact(&mut [0]).unwrap();
+                call.cancel();
+                assert!(matches!(call.join().unwrap_err().kind(), ErrorKind::Cancelled));
+                drop((reader, writer));
+                before.assert_unchanged();
+            });
+        }
+    }
+}
+
+/// To find them takes a descriptor.
+#[test]
+fn nobody_is_left_after_a_value_of_a_body_without_free_descriptors() {
+    let use_up = || {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, hard.min(256), hard).unwrap();
+        while File::open("/dev/null").map(std::mem::forget).is_ok() {}
+        7
+    };
+    let (result, register) = call("descriptors", Timeout::new(LONG), use_up);
+    assert_eq!(result.unwrap(), 7);
+    register.assert_all_dead(FAMILY);
+}
+
+/// Such as a daemon on its way, which has affairs of its own.
+#[test]
+fn what_a_process_of_the_body_leaves_behind_lives_as_long_as_the_call() {
+    let result = Timeout::new(LONG).run(|| {
+        let (until, mut goes_on) = pipe().unwrap();
+        let (mut answer, writer) = pipe().unwrap();
+        fork_into_a_session(|| {
+            fork_into_a_session(|| {
+                (&until).read_exact(&mut [0]).unwrap();
+                (&writer).write_all(b"!").unwrap();
+            });
+            process::exit(0)
+        });
+        nix::sys::wait::wait().unwrap();
+        drop(writer);
+        goes_on.write_all(b"!").unwrap();
+        answer.read(&mut [0]).unwrap()
+    });
+    assert_eq!(result.unwrap(), 1);
+}
+
 #[test]
 fn nobody_is_left_in_the_group_after_a_crash() {
     let register = Register::new("crash");
@@ -122,18 +253,41 @@ fn nobody_is_left_in_the_group_after_a_crash() {
     register.assert_all_dead(2);
 }
 
-/// The grace is theirs too, and is over when the last of them has ended.
+/// What came is no value, so the child is to be killed, and has ended already.
+#[test]
+fn nobody_is_left_in_the_group_after_garbage_and_a_crash() {
+    const MANY: usize = 64;
+    isolated(|| {
+        let register = Register::new("garbage");
+        let before = pipes();
+        let body = || -> u8 {
+            (0..MANY).for_each(|_| drop(sh(&register, SLEEP).spawn().unwrap()));
+            eventually("a family", || register.pids().len() >= MANY);
+            write_to_pipes(&before, b"no frame at all");
+            process::abort()
+        };
+        let call = Timeout::new(LONG).start(body).unwrap();
+        eventually("its end", || !is_running(call.id()));
+        assert!(matches!(call.join().unwrap_err().kind(), ErrorKind::Decode(_)));
+        register.assert_all_dead(MANY);
+    });
+}
+
+/// Beyond the group, and below a parent that lives.
+const CLEANS_UP: &str = "trap 'sleep 0.2; echo cleaned > \"$0.said\"; exit' TERM; \
+                         echo $$ >> \"$0\"; while :; do sleep 0.01; done";
+
+/// Beyond the group, and below when the last of them has ended.
 #[test]
 fn descendants_have_the_grace_to_clean_up_in() {
     let register = Register::new("grace");
-    let script = "trap 'sleep 0.2; echo cleaned > \"$0.said\"; exit' TERM; member; \
-                  while :; do sleep 0.01; done";
-    let result = cancelled(&register, 1, Timeout::new(LONG).grace(LONG), || {
-        drop(setsid(&register, script).spawn().unwrap());
+    let result = cancelled(&register, 2, Timeout::new(LONG).grace(LONG), || {
+        let mut parent = sh(&register, "member; setsid sh -c \"$1\" \"$0\"; :");
+        drop(parent.arg(CLEANS_UP).spawn().unwrap());
         spin()
     });
     let error = result.unwrap_err();
-    register.assert_all_dead(1);
+    register.assert_all_dead(2);
     let said = register.path().with_extension("said");
     assert_eq!(fs::read_to_string(&said).unwrap(), "cleaned\n");
     fs::remove_file(said).unwrap();

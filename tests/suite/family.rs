@@ -96,3 +96,15 @@ pub fn setsid(register: &Register, script: &str) -> Command {
     unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(Into::into)) };
     command
 }
+
+/// A child of a body that has one thread, in a session of its own; it ends with its work.
+pub fn fork_into_a_session(work: impl FnOnce()) {
+    // SAFETY: no other thread can hold a lock, and the child does not return.
+    unsafe {
+        if libc::fork() == 0 {
+            libc::setsid();
+            work();
+            libc::_exit(0);
+        }
+    }
+}

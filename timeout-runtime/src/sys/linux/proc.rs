@@ -33,16 +33,29 @@ pub(super) enum State {
 
 /// The state of a process whose threads are as many.
 pub(super) fn state(process: i32, threads: usize) -> State {
-    let mut stat = [0; 512];
-    let Ok(file) = open_at(format_args!("/proc/{process}/stat\0")) else { return State::Dead };
-    let length = retry(|| nix::unistd::read(&file, &mut stat)).unwrap_or_default();
-    match letter(&stat[..length]) {
+    match letter_of(process) {
         Some(b'T' | b't') => State::Stopped,
         // With others beside it, only its first thread has ended.
         Some(b'Z' | b'X') if threads < 2 => State::Dead,
         Some(_) => State::Running,
         None => State::Dead,
     }
+}
+
+/// Whether a process has certainly ended, with all its threads, and waits to be reaped.
+pub(super) fn is_dead(process: i32) -> bool {
+    let mut threads = 0;
+    letter_of(process) == Some(b'Z') && {
+        each_thread(process, |_| threads += 1);
+        threads == 1
+    }
+}
+
+fn letter_of(process: i32) -> Option<u8> {
+    let mut stat = [0; 512];
+    let file = open_at(format_args!("/proc/{process}/stat\0")).ok()?;
+    let length = retry(|| nix::unistd::read(&file, &mut stat)).unwrap_or_default();
+    letter(&stat[..length])
 }
 
 /// Out of a line of `/proc/PID/stat`: number, name in parentheses, which may hold anything, state.

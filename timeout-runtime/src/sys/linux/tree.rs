@@ -33,18 +33,38 @@ pub(crate) struct Tree {
     root: i32,
     living: [i32; MOST],
     count: usize,
-    /// How many processes the last look saw, the dead ones among them.
-    seen: usize,
+    seen: Seen,
     /// One of them was not stopped yet.
     moves: bool,
     /// There are more than have room.
     is_full: bool,
 }
 
+/// Whom a look saw, the dead among them. The same number of others is not the same: who flees from
+/// one process to the next leaves nobody where the dead are reaped at once.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    count: usize,
+    hash: u64,
+}
+
+impl Seen {
+    fn add(&mut self, pid: i32) {
+        /// Of the hash of Fowler, Noll and Vo.
+        const PRIME: u64 = 0x0100_0000_01B3;
+        self.count += 1;
+        self.hash = (self.hash ^ u64::from(pid.unsigned_abs())).wrapping_mul(PRIME);
+    }
+
+    fn is_nobody(self) -> bool {
+        self.count == 0
+    }
+}
+
 impl Tree {
     pub(crate) fn below(root: Pid) -> Self {
         let (living, root) = ([0; MOST], root.as_raw());
-        Self { root, living, count: 0, seen: 0, moves: false, is_full: false }
+        Self { root, living, count: 0, seen: Seen::default(), moves: false, is_full: false }
     }
 
     /// Stops all that is below the root, which somebody else has told to stop.
@@ -54,7 +74,7 @@ impl Tree {
             // What a process forked while it was still on its way to stop shows in the next look.
             let (before, moved) = (self.seen, self.moves || look == 0);
             self.look();
-            let is_settled = !moved && self.seen == before || self.seen == 0;
+            let is_settled = !moved && self.seen == before || self.seen.is_nobody();
             if is_settled && !self.moves || self.is_full || start.elapsed() > TO_STOP {
                 return;
             }
@@ -92,7 +112,7 @@ impl Tree {
             // Whoever lost its parent during a look shows in the next one.
             let (before, lived) = (self.seen, !self.is_empty() || look == 0);
             self.look();
-            let is_settled = !lived && self.seen == before || self.seen == 0 && !self.moves;
+            let is_settled = !lived && self.seen == before || self.seen.is_nobody() && !self.moves;
             let is_over = self.is_empty() && is_settled;
             if is_over || start.elapsed() > TO_END {
                 return is_over;
@@ -111,7 +131,7 @@ impl Tree {
 
     /// From the top down, stops and notes whoever lives.
     fn look(&mut self) {
-        (self.count, self.seen, self.moves, self.is_full) = (0, 0, false, false);
+        (self.count, self.seen, self.moves, self.is_full) = (0, Seen::default(), false, false);
         let root = self.root;
         // This process itself cannot be stopped.
         self.moves = root != getpid().as_raw() && proc::state(root, 1) == State::Running;
@@ -138,7 +158,11 @@ impl Tree {
     fn look_below(&mut self, pid: i32) -> usize {
         let Self { living, count, seen, is_full, .. } = self;
         proc::each_child(pid, |child| {
-            *seen += 1;
+            seen.add(child);
+            // The dead, whom a body may have left in any number, take no room of the living.
+            if proc::is_dead(child) {
+                return;
+            }
             match living.get_mut(*count) {
                 Some(place) => {
                     *place = child;
@@ -159,9 +183,9 @@ impl Tree {
 /// it adopts what these leave behind.
 pub(crate) fn is_dead_below(root: Pid) -> bool {
     let look = || {
-        let (mut seen, mut lives) = (0, false);
+        let (mut seen, mut lives) = (Seen::default(), false);
         proc::each_child(root.as_raw(), |child| {
-            seen += 1;
+            seen.add(child);
             let threads = proc::each_child(child, |_| {});
             lives |= proc::state(child, threads) != State::Dead;
         });
