@@ -136,10 +136,13 @@ impl Process {
     }
 
     /// When all below the child are dead. Only of a child that is still there, stopped, is that more
-    /// than nothing seen.
+    /// than nothing seen: one that was killed before, and is slow to die, has lost them already.
     fn note_orphans(&mut self) {
-        self.orphans = proc::children(self.pid.as_raw());
+        let orphans = proc::children(self.pid.as_raw());
         self.is_alone = self.is_stopped();
+        if self.is_alone {
+            self.orphans = orphans;
+        }
     }
 
     /// Sends a signal to the child's whole group, and to the child if it has left it for another
@@ -324,7 +327,38 @@ fn is_living_member(stat: &str, group: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+    use std::thread;
+
+    use nix::unistd::getpid;
+
     use super::*;
+    use crate::Timeout;
+    use crate::sys::fork::{Side, fork};
+
+    /// As it is sent to a child that is slow to die.
+    #[test]
+    fn a_second_sigkill_forgets_no_orphan() {
+        let body = || {
+            let Side::Caller(mut process) = fork().unwrap() else {
+                let _orphan = Command::new("sleep").arg("600").process_group(0).spawn();
+                loop {
+                    thread::park();
+                }
+            };
+            while proc::children(process.pid.as_raw()).is_empty() {
+                thread::yield_now();
+            }
+            process.kill();
+            assert!(process.wait([None; 2], Deadline::NEVER).ended);
+            process.kill();
+            process.reap();
+            // The child of a call is the one that orphans go to.
+            proc::children(getpid().as_raw())
+        };
+        assert_eq!(Timeout::new(60).run(body).unwrap(), [0; 0]);
+    }
 
     #[test]
     fn a_living_member_is_told_from_a_dead_one() {
