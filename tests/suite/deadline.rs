@@ -118,8 +118,8 @@ fn what_is_no_lock_is_not_called_one() {
     let limited = || thread::park_timeout(10 * LONG);
     // One waits, and the other could release it.
     let one_of_two = || {
-        let other = thread::spawn(|| thread::sleep(10 * LONG));
-        drop(other.join());
+        drop(thread::spawn(|| thread::sleep(10 * LONG)));
+        thread::park();
     };
     thread::scope(|scope| {
         let calls = [
@@ -134,6 +134,32 @@ fn what_is_no_lock_is_not_called_one() {
             assert!(!text.contains("waited for"), "{text}");
         }
     });
+}
+
+/// One of a ring is awake at any moment, and mostly not the one that is looked at.
+#[test]
+#[cfg(not(timeout_portable))]
+fn threads_that_wake_each_other_do_not_wait_for_a_lock() {
+    let ring = || {
+        let mut next = thread::current();
+        for _ in 0..8 {
+            let wake = move || {
+                loop {
+                    thread::park();
+                    next.unpark();
+                }
+            };
+            next = thread::spawn(wake).thread().clone();
+        }
+        loop {
+            next.unpark();
+            thread::park();
+        }
+    };
+    for _ in 0..80 {
+        let error = Timeout::new(0.05).run::<(), _>(ring).unwrap_err();
+        assert!(error.is_timeout() && error.hang().is_none(), "{error}");
+    }
 }
 
 #[test]
