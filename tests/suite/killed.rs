@@ -1,16 +1,21 @@
 //! A caller that ends in the middle of a call takes the child along, and all that it has started.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Write, pipe};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Child, Command, Stdio};
+use std::time::Duration;
 use std::{env, ptr, thread};
 
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::{Pid, getppid};
 use timeout_runtime::{ErrorKind, Timeout};
 
-use crate::family::{FAMILY, Register, found_a_family, sh};
-use crate::support::{LONG, eventually, is_running, spin};
+use crate::family::{FAMILY, Register, fork_into_a_session, found_a_family, sh};
+use crate::support::{LONG, eventually, is_running, isolated, spin};
 
 const SCENARIO: &str = "TIMEOUT_TEST_CALLER";
 const REGISTER: &str = "TIMEOUT_TEST_REGISTER";
@@ -32,6 +37,15 @@ fn a_caller_that_is_to_end() {
         "threads" => drop(timeout.run(|| {
             (0..4).for_each(|_| drop(thread::spawn(|| spin())));
             body()
+        })),
+        "returns" => drop(timeout.run(|| {
+            thread::spawn(|| spin());
+            // So it is the other one that is told.
+            SigSet::all().thread_block().unwrap();
+            let caller = getppid();
+            register.write_down(process::id());
+            (0..8).for_each(|_| found_a_family(&register));
+            while getppid() == caller {}
         })),
         "thread ended" => {
             let call = thread::scope(|scope| scope.spawn(|| timeout.start(body)).join().unwrap());
@@ -89,6 +103,61 @@ fn a_killed_caller_of_nested_calls_takes_all_along() {
 #[test]
 fn a_body_with_threads_ends_with_its_caller() {
     assert_ends("threads", FAMILY + 1);
+}
+
+/// Then two are about to end all, and neither leaves before the other has.
+#[test]
+fn a_body_that_returns_when_its_caller_is_killed_takes_all_along() {
+    assert_ends("returns", 8 * FAMILY + 1);
+}
+
+/// Also at the moment at which the child is not yet its own master.
+#[test]
+fn a_caller_that_is_killed_at_any_moment_leaves_nobody() {
+    isolated(|| {
+        for round in 0..300 {
+            let (mut reader, mut writer) = pipe().unwrap();
+            let calls = || -> u8 {
+                loop {
+                    assert_eq!(Timeout::new(LONG).run(|| 7).unwrap(), 7);
+                    writer.write_all(b"!").unwrap();
+                }
+            };
+            let caller = Timeout::new(LONG).start(calls).unwrap();
+            reader.read_exact(&mut [0]).unwrap();
+            thread::sleep(Duration::from_micros(round * 7));
+            kill(Pid::from_raw(caller.id().cast_signed()), Signal::SIGKILL).unwrap();
+            assert!(matches!(
+                caller.join().unwrap_err().kind(),
+                ErrorKind::Signaled { signal: libc::SIGKILL, .. }
+            ));
+            // Its orphans have come to this process by now.
+            eventually("nobody is left", || {
+                waitpid(None, Some(WaitPidFlag::WNOHANG)) == Err(Errno::ECHILD)
+            });
+        }
+    });
+}
+
+/// The signal by which the kernel tells is, from anybody else, one like the others.
+#[test]
+fn the_signal_of_the_tie_ends_what_does_not_expect_it() {
+    fn raise() {
+        // SAFETY: a number.
+        unsafe { libc::raise(libc::SIGRTMAX()) };
+    }
+    let told = libc::SIGRTMAX();
+    let error = Timeout::new(LONG).run(raise).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Signaled { signal, .. } if *signal == told));
+    // Nor is a process tied that the body has forked.
+    let status = Timeout::new(LONG).run(|| {
+        fork_into_a_session(raise);
+        let mut status = 0;
+        // SAFETY: the number lives through the call.
+        unsafe { libc::wait(&mut status) };
+        status
+    });
+    assert_eq!(libc::WTERMSIG(status.unwrap()), told);
 }
 
 #[test]
