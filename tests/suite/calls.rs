@@ -98,11 +98,13 @@ fn a_cancel_that_races_the_end_loses_neither() {
 fn a_dropped_call_is_stopped_and_reaped() {
     isolated(|| {
         let before = Traces::now();
+        let started = Instant::now();
         let call = Timeout::new(LONG).start(|| -> u8 { spin() }).unwrap();
         let id = call.id();
         assert!(is_running(id));
         drop(call);
         assert!(!is_running(id));
+        assert!(started.elapsed() < LONG, "it was waited for");
         before.assert_unchanged();
     });
 }
@@ -121,6 +123,21 @@ fn the_deadline_counts_from_the_start() {
     let mut asked = Timeout::new(limit).start(|| -> u8 { spin() }).unwrap();
     eventually("asking keeps the deadline too", || !asked.pending());
     assert!(asked.join().unwrap_err().is_timeout());
+}
+
+#[test]
+fn a_call_that_ended_in_time_is_not_late_when_it_is_joined_late() {
+    let limit = Duration::from_millis(200);
+    let ended = |ask: bool| {
+        let mut call = Timeout::new(limit).start(|| -> u8 { std::process::exit(3) }).unwrap();
+        eventually("its end", || !is_running(call.id()));
+        thread::sleep(limit);
+        assert!(!ask || !call.pending());
+        call.join().unwrap_err()
+    };
+    for error in [ended(false), ended(true)] {
+        assert!(matches!(error.kind(), ErrorKind::Exited(3)), "{error:?}");
+    }
 }
 
 /// The kernel keeps the deadline of a call at which nobody looks, whatever its body blocks.

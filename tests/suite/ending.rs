@@ -91,6 +91,26 @@ fn a_grace_of_zero_kills_at_once() {
 }
 
 #[test]
+fn without_a_grace_there_is_no_sigterm() {
+    let (mut said, mut say) = pipe().unwrap();
+    let (mut ready, mut is_ready) = pipe().unwrap();
+    for _ in 0..20 {
+        let body = || {
+            let _ = stopping();
+            is_ready.write_all(b"!").unwrap();
+            while !stopping() {}
+            say.write_all(b"it came").unwrap();
+        };
+        let mut call = Timeout::new(LONG).grace(0).start(body).unwrap();
+        ready.read_exact(&mut [0]).unwrap();
+        call.cancel();
+        assert!(matches!(call.join().unwrap_err().kind(), ErrorKind::Cancelled));
+    }
+    drop(say);
+    assert_eq!(said.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
 fn a_caller_that_blocks_or_ignores_sigterm_passes_neither_on() {
     isolated(|| {
         ignore(libc::SIGTERM);
