@@ -9,6 +9,7 @@ macro_rules! assert_kind {
     };
 }
 
+mod beyond;
 mod bombs;
 mod deprived;
 mod descriptors;

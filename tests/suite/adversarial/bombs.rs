@@ -10,7 +10,9 @@ use std::time::Duration;
 use timeout_runtime::{Error, ErrorKind, Timeout};
 
 use super::run_out_of_grace;
-use crate::support::{LONG, Traces, bound_processes, isolated, spin};
+#[cfg(not(timeout_portable))]
+use crate::family::fork_into_a_session;
+use crate::support::{LONG, Traces, bound_processes, eventually, isolated, spin};
 
 /// No process of the group runs.
 fn group_is_gone(group: u32) -> bool {
@@ -122,5 +124,75 @@ fn processes_that_flee_from_one_to_the_next_end_with_the_body() {
             assert!(group_is_gone(u32::from_le_bytes(group)));
         }
         before.assert_unchanged();
+    });
+}
+
+/// Nobody has to reap, nor anybody to wait for it: there is always room for one more.
+#[cfg(not(timeout_portable))]
+fn reap_nobody() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+}
+
+/// Beyond the group it takes a look to find them, and what a look has found is gone when it is
+/// signalled, unless it was stopped.
+#[cfg(not(timeout_portable))]
+#[test]
+fn processes_that_flee_beyond_the_group_end_with_the_body() {
+    isolated(|| {
+        bound_processes(AT_ONCE);
+        let before = Traces::now();
+        let forks = shared_counter();
+        let second = Duration::from_secs(1);
+        for (is_stubborn, grace) in [(false, LONG), (true, second), (true, Duration::ZERO)] {
+            forks.store(0, Ordering::Relaxed);
+            let body = || -> u8 {
+                reap_nobody();
+                for _ in 0..4 {
+                    fork_into_a_session(|| {
+                        if is_stubborn {
+                            // SAFETY: no handler is installed.
+                            unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+                        }
+                        flee_without_end(forks)
+                    });
+                }
+                spin()
+            };
+            let mut call = Timeout::new(LONG).grace(grace).start(body).unwrap();
+            eventually("a flight", || forks.load(Ordering::Relaxed) > 100);
+            call.cancel();
+            let error = call.join().unwrap_err();
+            assert_kind!(error, ErrorKind::Cancelled);
+            assert!(error.elapsed() < LONG, "{error:?}");
+            before.assert_unchanged();
+        }
+    });
+}
+
+#[cfg(not(timeout_portable))]
+#[test]
+fn a_body_that_starts_sessions_without_end_leaves_none() {
+    isolated(|| {
+        bound_processes(AT_ONCE);
+        let before = Traces::now();
+        let forks = shared_counter();
+        for grace in [0.3, 0.0] {
+            forks.store(0, Ordering::Relaxed);
+            let body = || -> u8 {
+                reap_nobody();
+                // SAFETY: no handler is installed.
+                unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+                while forks.fetch_add(1, Ordering::Relaxed) < IN_ALL {
+                    fork_into_a_session(|| thread::sleep(10 * LONG));
+                }
+                spin()
+            };
+            let mut call = Timeout::new(LONG).grace(grace).start(body).unwrap();
+            eventually("sessions", || forks.load(Ordering::Relaxed) > 100);
+            call.cancel();
+            assert_kind!(call.join().unwrap_err(), ErrorKind::Cancelled);
+            before.assert_unchanged();
+        }
     });
 }

@@ -1,12 +1,18 @@
 //! Bodies that write records themselves.
 
+use std::fmt;
 use std::process::exit;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use timeout_runtime::error::StoppedBy;
 use timeout_runtime::{Error, ErrorKind, Timeout};
 
-use super::{run, run_out, traceless};
-use crate::support::{LONG, address_space, pipes, spin, write_to_pipes};
+use super::{handle, run, run_out, traceless};
+#[cfg(not(timeout_portable))]
+use crate::family::fork_into_a_session;
+use crate::support::{LONG, address_space, isolated_for, pipes, spin, write_to_pipes};
 
 /// A record as it crosses the pipe.
 fn record(tag: u8, payload: &[u8]) -> Vec<u8> {
@@ -111,5 +117,59 @@ fn a_forged_length_of_nothing_ends_soon() {
         assert_kind!(error, ErrorKind::Decode(_));
         let value = Timeout::new(LONG).run(|| vec![(); 1_000_000]);
         assert_eq!(value.unwrap().len(), 1_000_000);
+    });
+}
+
+/// A sequence without end, of which the caller keeps nothing.
+struct Endless;
+
+impl Serialize for Endless {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        unreachable!("the body does not return it")
+    }
+}
+
+impl<'de> Deserialize<'de> for Endless {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Endless {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self, A::Error> {
+        while sequence.next_element::<u64>()?.is_some() {}
+        Ok(self)
+    }
+}
+
+/// There are bytes to read at any moment, so nobody has to wait for the end, and all must look.
+#[cfg(not(timeout_portable))]
+#[test]
+fn a_value_that_others_write_on_after_the_end_of_the_child_ends() {
+    extern "C" fn leave(_: i32) {
+        // SAFETY: it ends the process.
+        unsafe { libc::_exit(9) };
+    }
+    isolated_for(LONG, || {
+        let before = pipes();
+        let error = run_out(|| -> Endless {
+            write_to_pipes(&before, &record(DATA, &u64::MAX.to_le_bytes()));
+            fork_into_a_session(|| {
+                // SAFETY: no handler is installed.
+                unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+                loop {
+                    write_to_pipes(&before, &record(DATA, &[0; 4096]));
+                }
+            });
+            handle(libc::SIGTERM, leave);
+            spin()
+        });
+        assert_kind!(error, ErrorKind::TimedOut { stopped_by: StoppedBy::Sigterm });
     });
 }

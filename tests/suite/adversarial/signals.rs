@@ -44,7 +44,7 @@ fn a_body_that_stops_again_and_again_is_killed() {
 }
 
 /// The state of a process, as `ps` shows it.
-fn state(process: u32) -> char {
+pub(super) fn state(process: u32) -> char {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").map_or('-', |(_, rest)| rest.chars().next().unwrap())
 }
