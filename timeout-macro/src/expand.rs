@@ -167,23 +167,18 @@ fn needs_tokio(args: &Args, item: &Item) -> TokenStream {
 fn sent(args: &Args, item: &Item) -> TokenStream {
     let private = private(args);
     let asked = |argument: &FnArg| {
-        let (ty, name) = match argument {
-            FnArg::Receiver(receiver) => {
-                (receiver.to_token_stream(), receiver.self_token.to_token_stream())
-            }
-            FnArg::Typed(argument) => match &*argument.pat {
-                Pat::Ident(pattern) => {
-                    (argument.ty.to_token_stream(), pattern.ident.to_token_stream())
-                }
-                _ => {
-                    let ty = &argument.ty;
+        let (name, at) = match argument {
+            FnArg::Receiver(receiver) => (receiver.self_token.to_token_stream(), receiver.span()),
+            FnArg::Typed(argument) => {
+                let ty = &argument.ty;
+                let Pat::Ident(pattern) = &*argument.pat else {
                     return quote_spanned!(ty.span()=> #private::sent_type::<#ty>(););
-                }
-            },
+                };
+                (pattern.ident.to_token_stream(), ty.span())
+            }
         };
-        let ask = quote_spanned!(ty.span()=> sent);
-        let argument = quote_spanned!(ty.span()=> &#name);
-        quote!(#private::#ask(#argument);)
+        let sent = quote_spanned!(at=> sent(&#name));
+        quote!(#private::#sent;)
     };
     item.signature.inputs.iter().map(asked).collect()
 }

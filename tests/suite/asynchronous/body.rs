@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 use super::{Signs, current_thread, failure, pause, run, traceless};
-use crate::support::spin;
+use crate::support::{LONG, spin};
 
 #[timeout(60, start = "fork")]
 async fn everything() -> Vec<u8> {
@@ -108,11 +108,11 @@ async fn a_checkpoint_sees_the_deadline_of_the_call() {
 async fn a_checkpoint_sees_the_deadline_of_a_timeout_around_the_call() {
     let mut signs = Signs::new();
     let sign = signs.sign();
-    let call = run(|| {
+    let call = Timeout::new(LONG / 2).run_async(|| {
         assert!(until_checked());
         sign.give();
     });
-    // A branch of it only: the wait itself is not to end at that deadline.
+    // Around its first poll alone: the wait itself is not to end at that deadline.
     let call = cooperative::scope(0.3, || {
         let mut call = Box::pin(call);
         let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));

@@ -194,11 +194,10 @@ fn outside_of_the_runtime() {
         let before = Traces::now();
         let mut signs = runtime.block_on(async { Signs::new() });
         let sign = signs.sign();
-        let call = runtime.block_on(async {
-            let mut call = Box::pin(signing_closure(&sign));
+        let mut call = Box::pin(signing_closure(&sign));
+        runtime.block_on(async {
             assert!(poll_once(call.as_mut()).is_pending());
             signs.seen().await;
-            call
         });
         thread::scope(|scope| scope.spawn(|| drop(call)).join().unwrap());
         // There is nobody whom it could be left to.
@@ -213,11 +212,8 @@ fn after_the_runtime_is_gone() {
     isolated(|| {
         let before = Traces::now();
         let runtime = current_thread();
-        let call = runtime.block_on(async {
-            let mut call = Box::pin(run(|| -> u8 { spin() }));
-            assert!(poll_once(call.as_mut()).is_pending());
-            call
-        });
+        let mut call = Box::pin(run(|| -> u8 { spin() }));
+        runtime.block_on(async { assert!(poll_once(call.as_mut()).is_pending()) });
         drop(runtime);
         drop(call);
         before.assert_unchanged();

@@ -50,6 +50,26 @@ fn a_panic_is_told_with_its_message_and_place() {
     });
 }
 
+/// The hook has to know the thread whose panic this is: nothing comes after it.
+#[test]
+fn a_panic_that_cannot_unwind_is_told_too() {
+    struct PanicsInDrop;
+    impl Drop for PanicsInDrop {
+        fn drop(&mut self) {
+            panic!("the second");
+        }
+    }
+    let panics = || {
+        let _second = PanicsInDrop;
+        panic!("the first");
+    };
+    traceless(|| async {
+        for error in [run(panics).await.map(|()| 0), ended(panics).await].map(failure) {
+            assert!(matches!(error.kind(), ErrorKind::Panicked { .. }), "{error:?}");
+        }
+    });
+}
+
 /// A panic of another task or thread is that one's.
 #[test]
 fn a_panic_in_a_task_of_the_body_is_the_tasks() {

@@ -29,7 +29,7 @@ async fn mixed_end(number: u64) {
             assert!(error.to_string().ends_with(&format!(": {number}")), "{error}");
         }
         3 => {
-            let error = run(|| std::process::abort()).await.map(|()| ()).unwrap_err();
+            let error = run(|| -> u8 { std::process::abort() }).await.unwrap_err();
             assert!(matches!(error.kind(), ErrorKind::Signaled { .. }), "{error}");
         }
         4 => {
