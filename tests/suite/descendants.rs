@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write, pipe};
-use std::process::{self, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{self, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use timeout_runtime::{Error, ErrorKind, Timeout, error::StoppedBy, stopping};
@@ -318,6 +319,38 @@ fn a_family_that_moves_on_all_the_time_ends_too() {
         thread::sleep(Duration::from_millis(200));
         assert_eq!(pids, register.pids(), "they go on");
     }
+}
+
+/// Their parent cannot be stopped before they have begun (`vfork(2)`), which is no reason to wait.
+#[test]
+fn programs_that_are_being_started_end_at_once() {
+    isolated(|| {
+        let before = Traces::now();
+        let mut took = Vec::new();
+        for round in 0..30 {
+            let (mut reader, mut writer) = pipe().unwrap();
+            let body = || -> u8 {
+                loop {
+                    let mut stubborn = Command::new("sh");
+                    stubborn.args(["-c", "trap '' TERM; sleep 600"]).process_group(0);
+                    drop(stubborn.spawn().unwrap());
+                    writer.write_all(b"!").unwrap();
+                }
+            };
+            let mut call = Timeout::new(LONG).grace(0.1).start(body).unwrap();
+            reader.read_exact(&mut [0; 4]).unwrap();
+            thread::sleep(Duration::from_micros(round * 50));
+            let cancelled = Instant::now();
+            call.cancel();
+            took.push(cancelled.elapsed());
+            assert!(matches!(call.join().unwrap_err().kind(), ErrorKind::Cancelled));
+            drop((reader, writer));
+            before.assert_unchanged();
+        }
+        // After half a second one gives up, and most are being started: a busy machine delays some.
+        took.sort();
+        assert!(took[7] < Duration::from_millis(400), "{took:?}");
+    });
 }
 
 /// In the first process of a container, or in a service manager, orphans are the caller's to reap.

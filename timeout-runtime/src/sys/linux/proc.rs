@@ -25,7 +25,8 @@ use crate::sys::retry;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Running,
-    /// It executes nothing until it is continued.
+    /// It executes nothing until it is continued, or until its child has become another program
+    /// (`vfork(2)`), for which that one must not be stopped.
     Stopped,
     /// It has ended, and waits to be reaped; or there is no such process.
     Dead,
@@ -35,11 +36,29 @@ pub(super) enum State {
 pub(super) fn state(process: i32, threads: usize) -> State {
     match letter_of(process) {
         Some(b'T' | b't') => State::Stopped,
+        Some(b'D') if is_in_vfork(process) => State::Stopped,
         // With others beside it, only its first thread has ended.
         Some(b'Z' | b'X') if threads < 2 => State::Dead,
         Some(_) => State::Running,
         None => State::Dead,
     }
+}
+
+/// Whether it waits in a `fork` of any kind. With a signal pending, such as SIGSTOP, the kernel makes
+/// no new process; so it can only be one that it has made, and that has its memory.
+fn is_in_vfork(process: i32) -> bool {
+    const FORKS: [libc::c_long; 3] = [
+        libc::SYS_clone,
+        libc::SYS_clone3,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_vfork,
+        #[cfg(not(target_arch = "x86_64"))]
+        libc::SYS_clone,
+    ];
+    let mut said = [0; 256];
+    let length = read(format_args!("/proc/{process}/syscall\0"), &mut said).unwrap_or_default();
+    let number = leading_number(&said[..length]).map(libc::c_long::from);
+    number.is_some_and(|number| FORKS.contains(&number))
 }
 
 /// Whether a process has certainly ended, with all its threads, and waits to be reaped.
@@ -53,8 +72,7 @@ pub(super) fn is_dead(process: i32) -> bool {
 
 fn letter_of(process: i32) -> Option<u8> {
     let mut stat = [0; 512];
-    let file = open_at(format_args!("/proc/{process}/stat\0")).ok()?;
-    let length = retry(|| nix::unistd::read(&file, &mut stat)).unwrap_or_default();
+    let length = read(format_args!("/proc/{process}/stat\0"), &mut stat).ok()?;
     letter(&stat[..length])
 }
 
@@ -155,6 +173,12 @@ fn each_number(file: &OwnedFd, mut each: impl FnMut(i32)) {
             }
         }
     }
+}
+
+/// The beginning of a file; its path ends with a NUL.
+fn read(path: fmt::Arguments<'_>, bytes: &mut [u8]) -> nix::Result<usize> {
+    let file = open_at(path)?;
+    retry(|| nix::unistd::read(&file, bytes))
 }
 
 /// The path ends with a NUL.
