@@ -93,14 +93,14 @@ fn until_checked() -> bool {
 
 #[tokio::test]
 async fn a_checkpoint_sees_the_deadline_of_the_call() {
-    #[timeout(0.3, start = "fork", grace = 60)]
+    #[timeout(2, start = "fork", grace = 60)]
     async fn checking() -> bool {
         // Else SIGTERM ends it at the same moment.
         let _ = stopping();
         until_checked()
     }
     assert!(checking().await.unwrap());
-    let closure = Timeout::new(0.3).grace(60).run_async(|| !stopping() && until_checked());
+    let closure = Timeout::new(2).grace(60).run_async(|| !stopping() && until_checked());
     assert!(closure.await.unwrap());
 }
 
@@ -124,7 +124,7 @@ async fn a_checkpoint_sees_the_deadline_of_a_timeout_around_the_call() {
 
 #[tokio::test]
 async fn a_body_that_is_told_to_stop_may_clean_up() {
-    #[timeout(0.3, start = "fork", grace = 60)]
+    #[timeout(2, start = "fork", grace = 60)]
     async fn counted() -> u64 {
         let mut count = 0;
         while !stopping() {
@@ -134,7 +134,7 @@ async fn a_body_that_is_told_to_stop_may_clean_up() {
         count
     }
     assert!(counted().await.unwrap() > 0);
-    let closure = Timeout::new(0.3).grace(60).run_async(|| {
+    let closure = Timeout::new(2).grace(60).run_async(|| {
         while !stopping() {}
         "cleaned up".to_owned()
     });

@@ -105,7 +105,7 @@ fn threads_that_never_come_free_are_not_waited_for() {
         let (release, is_released) = mpsc::channel::<()>();
         runtime.spawn_blocking(move || is_released.recv().is_err());
         runtime.block_on(async {
-            let stubborn = Timeout::new(0.2).grace(0.2).run_async(|| -> u8 {
+            let stubborn = Timeout::new(2).grace(0.2).run_async(|| -> u8 {
                 // SAFETY: numbers.
                 unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
                 spin()

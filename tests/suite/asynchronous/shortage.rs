@@ -81,18 +81,21 @@ fn of_processes_and_of_threads_in_the_child() {
 fn of_threads_in_the_caller() {
     isolated(|| {
         bound_processes(2);
-        let runtime = current_thread();
         let before = Traces::now();
+        let error = current_thread().block_on(Timeout::new(0.3).run_async(|| -> u8 { spin() }));
+        assert!(error.as_ref().is_err_and(Error::is_timeout), "{error:?}");
+        before.assert_unchanged();
+        // The same of one that is dropped.
+        let runtime = current_thread();
         runtime.block_on(async {
-            let error = Timeout::new(0.3).run_async(|| -> u8 { spin() }).await.unwrap_err();
-            assert!(error.is_timeout(), "{error}");
             let call = tokio::time::timeout(LONG / 600, run(|| -> u8 { spin() })).await;
-            assert!(call.is_err());
+            assert!(call.is_err(), "{call:?}");
             eventually("the end of the child", || Traces::now().is_childless());
         });
         let (_, hard) = getrlimit(Resource::RLIMIT_NPROC).unwrap();
         setrlimit(Resource::RLIMIT_NPROC, hard, hard).unwrap();
         assert_eq!(runtime.block_on(seven()).unwrap(), 7);
-        before.assert_same_but_threads();
+        drop(runtime);
+        before.assert_unchanged();
     });
 }
