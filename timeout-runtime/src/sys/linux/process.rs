@@ -136,13 +136,14 @@ impl Process {
     }
 
     /// When all below the child are dead. Only of a child that is still there, stopped, is that more
-    /// than nothing seen: one that was killed before, and is slow to die, has lost them already.
+    /// than nothing seen.
     fn note_orphans(&mut self) {
         let orphans = proc::children(self.pid.as_raw());
-        self.is_alone = self.is_stopped();
-        if self.is_alone {
+        // A child that was killed before, and is slow to die, has lost them already.
+        if !orphans.is_empty() {
             self.orphans = orphans;
         }
+        self.is_alone = self.is_stopped();
     }
 
     /// Sends a signal to the child's whole group, and to the child if it has left it for another
