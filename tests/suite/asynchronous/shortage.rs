@@ -84,18 +84,25 @@ fn of_threads_in_the_caller() {
         let before = Traces::now();
         let error = current_thread().block_on(Timeout::new(0.3).run_async(|| -> u8 { spin() }));
         assert!(error.as_ref().is_err_and(Error::is_timeout), "{error:?}");
-        before.assert_unchanged();
+        eventually("the end of the runtime", || Traces::now() == before);
         // The same of one that is dropped.
         let runtime = current_thread();
         runtime.block_on(async {
-            let call = tokio::time::timeout(LONG / 600, run(|| -> u8 { spin() })).await;
+            // The thread of the runtime before is gone, and may still be counted.
+            let call = loop {
+                match tokio::time::timeout(LONG / 600, run(|| -> u8 { spin() })).await {
+                    Ok(Err(error)) if matches!(error.kind(), ErrorKind::Start(_)) => {}
+                    call => break call,
+                }
+            };
             assert!(call.is_err(), "{call:?}");
             eventually("the end of the child", || Traces::now().is_childless());
         });
         let (_, hard) = getrlimit(Resource::RLIMIT_NPROC).unwrap();
         setrlimit(Resource::RLIMIT_NPROC, hard, hard).unwrap();
         assert_eq!(runtime.block_on(seven()).unwrap(), 7);
+        // Its last thread may still be on its way out, with what belongs to the runtime.
         drop(runtime);
-        before.assert_unchanged();
+        eventually("the end of the runtime", || Traces::now() == before);
     });
 }
