@@ -101,6 +101,8 @@ fn of_threads_in_the_caller() {
         let (_, hard) = getrlimit(Resource::RLIMIT_NPROC).unwrap();
         setrlimit(Resource::RLIMIT_NPROC, hard, hard).unwrap();
         assert_eq!(runtime.block_on(seven()).unwrap(), 7);
+        // The runtime has kept the job for which there was no thread, and the job the runtime.
+        runtime.block_on(runtime.spawn_blocking(|| ())).unwrap();
         // Its last thread may still be on its way out, with what belongs to the runtime.
         drop(runtime);
         eventually("the end of the runtime", || Traces::now() == before);
