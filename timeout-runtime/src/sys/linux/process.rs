@@ -355,6 +355,7 @@ mod tests {
             assert!(process.wait([None; 2], Deadline::NEVER).ended);
             process.kill();
             process.reap();
+            process.outlive_group();
             // The child of a call is the one that orphans go to.
             proc::children(getpid().as_raw())
         };
