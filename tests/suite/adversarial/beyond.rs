@@ -11,7 +11,7 @@ use super::signals::state;
 use crate::support::{LONG, Traces, eventually, isolated, isolated_for, spin};
 
 /// It is traced, and its tracer lets it go no further than to the door.
-#[cfg(target_os = "linux")]
+#[cfg(not(timeout_portable))]
 #[test]
 fn a_child_that_not_even_sigkill_ends_delays_the_call_no_further() {
     isolated_for(LONG, || {
