@@ -347,9 +347,9 @@ fn programs_that_are_being_started_end_at_once() {
             drop((reader, writer));
             before.assert_unchanged();
         }
-        // After half a second one gives up, and most are being started: a busy machine delays some.
+        // After half a second one gives up, and most are being started.
         took.sort();
-        assert!(took[7] < Duration::from_millis(400), "{took:?}");
+        assert!(took[15] < Duration::from_millis(400), "{took:?}");
     });
 }
 

@@ -65,14 +65,7 @@ impl Child {
     /// Runs the body, sends what became of it, and ends the process.
     pub fn run<T: Serialize>(self, body: impl FnOnce() -> T) -> ! {
         let mut body = Some(body);
-        self.enter(type_name::<T>(), &mut |sink| {
-            let Some(body) = body.take() else { return Ok(()) };
-            let value = body();
-            let encoded = codec::encode(&value, &mut sink.0);
-            // The value is the caller's now; its destructor runs there.
-            mem::forget(value);
-            encoded
-        })
+        self.enter(type_name::<T>(), &mut |sink| send_value(&mut body, sink))
     }
 
     pub(crate) fn enter(self, type_name: &str, job: &mut Job<'_>) -> ! {
@@ -124,6 +117,19 @@ impl Child {
         let again = || self.pipe.reopen().and_then(|pipe| Sender::new(pipe).record(tag, payload));
         said.or_else(|_closed| again()).is_ok()
     }
+}
+
+/// Runs the body, once, and sends its value.
+fn send_value<T: Serialize>(
+    body: &mut Option<impl FnOnce() -> T>,
+    sink: &mut Sink<'_>,
+) -> Result<(), CodecError> {
+    let Some(body) = body.take() else { return Ok(()) };
+    let value = body();
+    let encoded = codec::encode(&value, &mut sink.0);
+    // The value is the caller's now; its destructor runs there.
+    mem::forget(value);
+    encoded
 }
 
 /// The code of a failure that is none of the body's, in coreutils' `timeout`.

@@ -9,7 +9,7 @@ use std::mem;
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Child, Sink};
+use super::{Child, Sink, send_value};
 use crate::codec;
 use crate::cooperative;
 use crate::current;
@@ -23,13 +23,7 @@ impl Child {
     /// As [`run`](Self::run).
     pub(crate) fn run_apart<T: Serialize>(self, body: impl FnOnce() -> T + Send) -> ! {
         let mut body = Some(body);
-        self.enter_apart(type_name::<T>(), &mut |sink| {
-            let Some(body) = body.take() else { return Ok(()) };
-            let value = body();
-            let encoded = codec::encode(&value, &mut sink.0);
-            mem::forget(value);
-            encoded
-        })
+        self.enter_apart(type_name::<T>(), &mut |sink| send_value(&mut body, sink))
     }
 
     /// As [`enter`](Self::enter).
