@@ -111,7 +111,7 @@
 //! # }
 //! ```
 //!
-//! - **The executor is free meanwhile**, and thousands of calls may be in flight. What it does itself
+//! - **The executor is free meanwhile**, and hundreds of calls may be in flight. What it does itself
 //!   is to fork, whose cost grows with the caller's memory, to gather what the child sends, and to
 //!   decode it: a large value is twice in memory for a moment, and its decoding is one step of the task.
 //! - **The body runs on a new thread of the child**, an async one on a fresh current-thread runtime, to
