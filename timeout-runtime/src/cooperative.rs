@@ -111,9 +111,11 @@
 //! # }
 //! ```
 //!
-//! - **The executor is free meanwhile**, and hundreds of calls may be in flight. What it does itself
-//!   is to fork, whose cost grows with the caller's memory, to gather what the child sends, and to
-//!   decode it: a large value is twice in memory for a moment, and its decoding is one step of the task.
+//! - **The executor is free meanwhile**, and thousands of calls may be in flight, each with four
+//!   descriptors. What it does itself is to fork, whose cost grows with the caller's memory, to gather
+//!   what the child sends, and to decode it: a large value is twice in memory for a moment, and its
+//!   decoding is one step of the task. Calls take turns for that, so that timers and other tasks
+//!   have theirs in between; the wait for a turn counts against the limit.
 //! - **The body runs on a new thread of the child**, an async one on a fresh current-thread runtime, to
 //!   its end. It knows nothing of the runtime around the call, and may use timers, sockets, tasks and
 //!   threads, or start a runtime itself. Therefore its arguments, or what the closure captures, must be

@@ -111,7 +111,7 @@ impl Timeout {
         Call::new(self.fork(body))
     }
 
-    /// As [`run`](Self::run), awaited: the executor's thread is free meanwhile, and hundreds of
+    /// As [`run`](Self::run), awaited: the executor's thread is free meanwhile, and thousands of
     /// calls may be under way on it. The body runs to its end in the child, on a thread of its own,
     /// without the runtime that it is awaited on, so that it may block, or start one itself.
     ///

@@ -4,6 +4,8 @@
 pub(crate) mod apart;
 #[cfg(feature = "tokio")]
 pub(crate) mod gathering;
+#[cfg(feature = "tokio")]
+pub(crate) mod turn;
 
 use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;

@@ -7,7 +7,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -28,6 +29,9 @@ const IN_FLIGHT: usize = 64;
 /// An executor may be held up for so long by one turn of a call.
 const MOST: Duration = Duration::from_millis(5);
 
+/// A turn of which all is told.
+const LONG: Duration = Duration::from_micros(500);
+
 const KINDS: u64 = 16;
 
 const TICK: Duration = Duration::from_millis(1);
@@ -36,34 +40,75 @@ const TICK: Duration = Duration::from_millis(1);
 struct Seen {
     calls: u64,
     wrong: Vec<String>,
-    gaps: Vec<Duration>,
-    turns: Vec<Turn>,
+    /// By how much the ticks came late.
+    late: Vec<Span>,
+    turns: u64,
+    /// Those of half a millisecond and more: each fork copies what is kept here.
+    long: Vec<Turn>,
 }
 
 /// One poll of a call.
 #[derive(Clone, Copy)]
 struct Turn {
     number: u64,
+    span: Span,
+}
+
+/// Some time of this thread.
+#[derive(Clone, Copy)]
+struct Span {
     elapsed: Duration,
-    /// Of that the thread waited for a processor,
+    /// Of that it waited for a processor,
     waited: Duration,
     /// and worked.
     worked: Duration,
 }
 
-impl Turn {
+impl Span {
     fn held_up(&self) -> Duration {
         self.elapsed.saturating_sub(self.waited)
     }
+
+    fn beyond(self, time: Duration) -> Self {
+        let [elapsed, worked] = [self.elapsed, self.worked].map(|part| part.saturating_sub(time));
+        Self { elapsed, worked, ..self }
+    }
 }
 
-/// The processor time of this thread, and how long it has waited for a processor
-/// (`/proc/thread-self/schedstat`).
-fn schedule() -> (Duration, Duration) {
-    let worked = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
-    let line = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+/// Begins a span.
+struct Begun {
+    at: Instant,
+    waited: Duration,
+    worked: Duration,
+}
+
+impl Begun {
+    fn now() -> Self {
+        Self { at: Instant::now(), waited: waited(), worked: worked() }
+    }
+
+    fn end(&self) -> Span {
+        let (worked, waited) = (worked() - self.worked, waited() - self.waited);
+        Span { elapsed: self.at.elapsed(), waited, worked }
+    }
+}
+
+/// The processor time of this thread.
+fn worked() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+/// How long this thread has waited for a processor, the second number of its `schedstat`. The file
+/// stays open, for it is read twice a turn.
+fn waited() -> Duration {
+    thread_local! {
+        static FILE: Option<File> = File::open("/proc/thread-self/schedstat").ok();
+    }
+    let mut line = [0; 64];
+    let length = FILE.with(|file| file.as_ref()?.read_at(&mut line, 0).ok()).unwrap_or(0);
+    let line = String::from_utf8_lossy(&line[..length]);
     let waited = line.split(' ').nth(1).and_then(|number| number.parse().ok());
-    (worked.unwrap_or_default(), Duration::from_nanos(waited.unwrap_or_default()))
+    Duration::from_nanos(waited.unwrap_or_default())
 }
 
 /// A future each of whose polls is timed.
@@ -77,13 +122,14 @@ impl<F: Future> Future for Timed<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let begun = Instant::now();
-        let before = schedule();
+        let begun = Begun::now();
         let result = self.future.as_mut().poll(context);
-        let after = schedule();
-        let (worked, waited) = (after.0 - before.0, after.1 - before.1);
-        let turn = Turn { number: self.number, elapsed: begun.elapsed(), waited, worked };
-        self.seen.borrow_mut().turns.push(turn);
+        let turn = Turn { number: self.number, span: begun.end() };
+        let mut seen = self.seen.borrow_mut();
+        seen.turns += 1;
+        if turn.span.elapsed >= LONG {
+            seen.long.push(turn);
+        }
         result
     }
 }
@@ -129,6 +175,8 @@ async fn call(number: u64) -> bool {
 }
 
 pub fn main(arguments: &Arguments) -> ExitCode {
+    // Which opens its file.
+    let _ = waited();
     let before = Left::now();
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let seen = Rc::new(RefCell::new(Seen::default()));
@@ -164,9 +212,9 @@ fn run(runtime: &Runtime, arguments: &Arguments, started: Instant, seen: &Rc<Ref
 
 async fn tick(seen: Rc<RefCell<Seen>>) {
     loop {
-        let begun = Instant::now();
+        let begun = Begun::now();
         tokio::time::sleep(TICK).await;
-        seen.borrow_mut().gaps.push(begun.elapsed());
+        seen.borrow_mut().late.push(begun.end().beyond(TICK));
     }
 }
 
@@ -204,27 +252,16 @@ impl Left {
 }
 
 fn report(seen: &mut Seen, elapsed: Duration, before: Left, after: Left) -> ExitCode {
-    let Seen { calls, wrong, gaps, turns } = seen;
+    let Seen { calls, wrong, late, turns, long } = seen;
     let rate = *calls as f64 / elapsed.as_secs_f64();
     println!("awaited: {calls} calls in {elapsed:.2?}, {IN_FLIGHT} in flight: {rate:.0} a second");
-    println!("between two ticks, 1 ms apart:  {}", spread(gaps.clone()));
-    let times = |time: fn(&Turn) -> Duration| turns.iter().map(time).collect::<Vec<_>>();
-    let [whole, held_up, worked] =
-        [times(|turn| turn.elapsed), times(Turn::held_up), times(|turn| turn.worked)];
-    let longer = |times: &[Duration]| times.iter().filter(|time| **time > MOST).count();
-    println!(
-        "longer than {MOST:?}, of {} turns: {} by the clock, {} without wait for a processor, {} by time on a processor",
-        turns.len(),
-        longer(&whole),
-        longer(&held_up),
-        longer(&worked)
-    );
-    println!("one turn of a call:             {}", spread(whole));
-    println!("  without wait for a processor: {}", spread(held_up));
-    println!("  time on a processor:          {}", spread(worked));
-    turns.sort_by_key(|turn| Reverse(turn.worked));
-    for Turn { number, elapsed, waited, worked } in turns.iter().take(3) {
-        let kind = number % KINDS;
+    print_spans(&format!("lateness of ticks, {TICK:?} apart"), late);
+    println!("{turns} turns of calls");
+    let spans: Vec<_> = long.iter().map(|turn| turn.span).collect();
+    print_spans(&format!("those of {LONG:?} and more"), &spans);
+    long.sort_by_key(|turn| Reverse(turn.span.worked));
+    for Turn { number, span } in long.iter().take(3) {
+        let (kind, Span { elapsed, waited, worked }) = (number % KINDS, span);
         println!(
             "  call {number}, of kind {kind}: {worked:.2?} of {elapsed:.2?}, {waited:.2?} in wait"
         );
@@ -233,6 +270,18 @@ fn report(seen: &mut Seen, elapsed: Duration, before: Left, after: Left) -> Exit
     wrong.iter().take(10).for_each(|wrong| println!("wrong: {wrong}"));
     println!("{} calls ended wrongly", wrong.len());
     if wrong.is_empty() && before == after { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn print_spans(what: &str, spans: &[Span]) {
+    println!("{what}, {} times:", spans.len());
+    let print = |way, time: fn(&Span) -> Duration| {
+        let times: Vec<_> = spans.iter().map(time).collect();
+        let longer = times.iter().filter(|time| **time > MOST).count();
+        println!("  {way:<30}{}, {longer} longer than {MOST:?}", spread(times));
+    };
+    print("by the clock:", |span| span.elapsed);
+    print("without wait for a processor:", Span::held_up);
+    print("time on a processor:", |span| span.worked);
 }
 
 fn spread(mut times: Vec<Duration>) -> String {

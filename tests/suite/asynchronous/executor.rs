@@ -1,5 +1,6 @@
 //! The runtime that a call is awaited on.
 
+use std::fs;
 use std::future::pending;
 use std::io::{Write, stdout};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use timeout_runtime::{Timeout, timeout};
 use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 use tokio::time::{Instant as RuntimeInstant, interval};
 
 use super::{current_thread, failure, pause, run};
@@ -39,6 +41,29 @@ fn others_go_on_meanwhile() {
             }
         });
     });
+}
+
+/// Each fork takes a while: in one round of the executor there are only some of them.
+#[test]
+fn others_have_their_turn_while_many_start() {
+    const CALLS: usize = 100;
+    isolated(|| {
+        current_thread().block_on(async {
+            let mut calls = JoinSet::new();
+            (0..CALLS).for_each(|_| drop(calls.spawn(hanging(LONG.as_secs_f64()))));
+            let mut rounds = 0;
+            while children() < CALLS {
+                // Comes back when the runtime has looked at its timers and descriptors.
+                tokio::task::yield_now().await;
+                rounds += 1;
+            }
+            assert!(rounds > CALLS / 10, "{rounds} rounds");
+        });
+    });
+}
+
+fn children() -> usize {
+    fs::read_to_string("/proc/thread-self/children").unwrap().split_whitespace().count()
 }
 
 #[tokio::test(start_paused = true)]

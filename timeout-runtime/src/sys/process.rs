@@ -5,6 +5,7 @@ use std::time::Duration;
 pub(crate) use super::platform::Process;
 use crate::error::Usage;
 use crate::limit::Deadline;
+use crate::sys::threads;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +58,8 @@ pub(super) fn wait_until(mut is_empty: impl FnMut() -> bool) {
 
 /// Leaves a child that does not end to a thread that reaps it when it does.
 pub(super) fn reap_later(mut process: Process) {
-    let reaper = std::thread::Builder::new().name("timeout-reaper".to_owned());
     // Without a thread it stays a zombie when it ends: it is still the caller's own child.
-    let _ = reaper.spawn(move || {
+    let _ = threads::Own::start(c"timeout-reaper", move || {
         while !process.wait([None; 2], Deadline::NEVER).ended {}
         process.reap();
     });

@@ -1,4 +1,5 @@
-//! Other threads: whether there are any, and one that takes a child over.
+//! Other threads: whether there are any, those of the library's own, and one that takes a child
+//! over.
 //!
 //! # Safety
 //!
@@ -7,11 +8,14 @@
 //! What is vouched for goes to that thread alone.
 #![expect(unsafe_code, reason = "see the heading")]
 
+mod own;
+
 #[cfg(feature = "tokio")]
 use std::convert::Infallible;
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
+pub(crate) use self::own::Own;
 use crate::current;
 
 /// Whether this process has surely no thread but the current one.

@@ -5,15 +5,17 @@
 //! blocking work, one step at a time: between two steps nobody waits but the runtime's driver.
 
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Sleep, sleep_until};
 
+use super::turn::turn;
 use super::{Ended, Stage, Watch, apart};
 use crate::frame::{End, HEADER, Receiver, Record, Scanner, Tag};
 use crate::limit::Deadline;
@@ -38,8 +40,12 @@ pub(crate) struct Gathering {
 /// How often to look for the end of a child of which nothing tells.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// As much is read at once.
-const CHUNK: usize = 64 << 10;
+/// As much is read at once, at first: memory that was touched since the last fork costs nothing, and
+/// other memory is copied a page at a time.
+const CHUNK: usize = 4 << 10;
+
+/// As much, when more comes: what a pipe holds.
+const MOST: usize = 64 << 10;
 
 impl Gathering {
     /// # Errors
@@ -116,6 +122,7 @@ impl Gathering {
         while self.goes_on() {
             self.step().await;
         }
+        turn().await;
         self.read_the_rest();
         let watch = self.watch.as_mut()?;
         if matches!(watch.stage, Stage::Running { .. }) {
@@ -149,6 +156,9 @@ impl Gathering {
     async fn step(&mut self) {
         let until = self.watch.as_ref().map_or(Deadline::NEVER, Watch::next_step);
         let is_ready = self.ready(until).await;
+        turn().await;
+        self.read_pipe();
+        self.pass_on();
         let Some(watch) = &mut self.watch else { return };
         if self.end.is_none() {
             watch.look();
@@ -175,10 +185,10 @@ impl Gathering {
         let timer = look.map_or(until, |look| look.min(until)).instant();
         let mut timer = pin!(timer.map(|instant| sleep_until(instant.into())));
         poll_fn(|context| {
-            let pipe = self.poll_pipe(context);
-            let printed = self.poll_printed(context);
-            let end = self.poll_end(context);
-            if pipe.is_ready() || printed.is_ready() || end.is_ready() {
+            // Each of them, so that each wakes this task.
+            let pipe = self.poll_pipe(context).is_ready();
+            let printed = self.poll_printed(context).is_ready();
+            if self.poll_end(context).is_ready() || pipe || printed {
                 return Poll::Ready(true);
             }
             poll_timer(timer.as_mut(), context).map(|()| false)
@@ -188,40 +198,14 @@ impl Gathering {
 
     fn poll_pipe(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.scanner.is_broken() {
-            return Poll::Pending;
+            Poll::Pending
+        } else {
+            poll_readable(&mut self.pipe, context)
         }
-        let (Some(pipe), Some(watch)) = (&self.pipe, &mut self.watch) else {
-            return Poll::Pending;
-        };
-        loop {
-            let Poll::Ready(readiness) = pipe.poll_read_ready(context) else {
-                return Poll::Pending;
-            };
-            let Ok(mut readiness) = readiness else { break };
-            match readiness.try_io(|_| watch.read_ahead(&mut self.scanner)) {
-                Ok(Ok(1..)) => return Poll::Ready(()),
-                Ok(_nothing_more) => break,
-                Err(_would_block) => {}
-            }
-        }
-        self.pipe = None;
-        Poll::Ready(())
     }
 
     fn poll_printed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let (Some(printed), Some(watch)) = (&self.printed, &mut self.watch) else {
-            return Poll::Pending;
-        };
-        let Poll::Ready(readiness) = printed.poll_read_ready(context) else {
-            return Poll::Pending;
-        };
-        let has_more = watch.pass_on();
-        match readiness {
-            Ok(_) if has_more => {}
-            Ok(mut readiness) if watch.echo.is_some() => readiness.clear_ready(),
-            _ => self.printed = None,
-        }
-        Poll::Ready(())
+        poll_readable(&mut self.printed, context)
     }
 
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -235,12 +219,45 @@ impl Gathering {
         Poll::Ready(())
     }
 
+    /// Reads once what there is to be read.
+    fn read_pipe(&mut self) {
+        let (Some(pipe), Some(watch)) = (&self.pipe, &mut self.watch) else { return };
+        if self.scanner.is_broken() {
+            return;
+        }
+        match pipe.try_io(Interest::READABLE, |_| watch.read_ahead(&mut self.scanner)) {
+            Ok(1..) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Ok(0) | Err(_) => self.pipe = None,
+        }
+    }
+
+    fn pass_on(&mut self) {
+        let (Some(printed), Some(watch)) = (&self.printed, &mut self.watch) else { return };
+        let has_more = printed.try_io(Interest::READABLE, |_| {
+            if watch.pass_on() { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
+        });
+        if has_more.is_err() && watch.echo.is_none() {
+            self.printed = None;
+        }
+    }
+
     /// Does what may take time where that holds nobody up.
     async fn do_apart(&mut self, work: impl FnOnce(&mut Watch) + Send + 'static) {
         if let Some(watch) = self.watch.take() {
             self.watch = apart::work(watch, work).await;
         }
     }
+}
+
+/// A pipe of which nothing is told any more, for the runtime is shutting down, is there no longer.
+fn poll_readable(pipe: &mut Option<AsyncFd<OwnedFd>>, context: &mut Context<'_>) -> Poll<()> {
+    let Some(open) = pipe else { return Poll::Pending };
+    let Poll::Ready(readiness) = open.poll_read_ready(context) else { return Poll::Pending };
+    if readiness.is_err() {
+        *pipe = None;
+    }
+    Poll::Ready(())
 }
 
 fn poll_timer(timer: Pin<&mut Option<Sleep>>, context: &mut Context<'_>) -> Poll<()> {
@@ -252,7 +269,7 @@ impl Watch {
     fn read_ahead(&mut self, scanner: &mut Scanner) -> io::Result<usize> {
         let mut bytes = std::mem::take(self.gathered.get_mut());
         let begun = bytes.len();
-        bytes.resize(begun + CHUNK, 0);
+        bytes.resize(begun + begun.clamp(CHUNK, MOST), 0);
         let read = self.read_pipe(&mut bytes[begun..]);
         bytes.truncate(begun + *read.as_ref().unwrap_or(&0));
         scanner.follow(&bytes[begun..]);

@@ -14,10 +14,15 @@ use crate::report::Report;
 use crate::sys::output::{Prepared, Streams};
 use crate::watch::apart::apart;
 use crate::watch::gathering::Gathering;
+use crate::watch::turn::{counted, turn_before};
 
 /// Starts a child, unless the limit says that there is no time for it. Ready in the child at once,
 /// and in the caller when the call has ended, whose value is then read from memory.
 pub(crate) async fn start(report: Report, grace: Limit) -> Side {
+    counted(sides(report, grace)).await
+}
+
+async fn sides(report: Report, grace: Limit) -> Side {
     match try_start(&report, grace).await {
         Ok(Started::Child(child)) => Side::Child(child),
         Ok(Started::Caller(gathering)) => Side::Caller(match gathering.finish().await {
@@ -36,6 +41,9 @@ enum Started {
 
 async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
     let mut start = Start::new(report, grace)?;
+    if !turn_before(start.deadline).await {
+        return Err(start.too_late());
+    }
     loop {
         let output = prepare(&start).await?;
         let (watch, word) = match start.fork(output)? {

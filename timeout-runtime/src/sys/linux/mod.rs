@@ -19,3 +19,9 @@ pub(crate) use self::stdio::{discard_c, flush_c};
 pub(crate) use self::tie::{end_with_caller, tie_to};
 pub(crate) use self::tree::end_own;
 pub(crate) use self::volume::grow_pipe;
+
+/// As debuggers and `top` show it.
+pub(crate) fn name_thread(name: &std::ffi::CStr) {
+    // It is never refused, and were it, the thread would only have its program's name.
+    let _ = nix::sys::prctl::set_name(name);
+}

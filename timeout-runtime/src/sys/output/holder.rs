@@ -7,10 +7,10 @@
 use std::io::{self, StderrLock, StdoutLock, Write, stderr, stdout};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use super::{Streams, is_writable};
 use crate::limit::Deadline;
+use crate::sys::threads::Own;
 
 /// A thread that holds output streams while the caller forks.
 ///
@@ -21,7 +21,7 @@ use crate::limit::Deadline;
 pub(super) struct Holder {
     shared: Arc<Shared>,
     /// `None` once it was joined.
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Own>,
     guards: GuardsAddress,
 }
 
@@ -55,7 +55,7 @@ impl Holder {
     pub(super) fn new(streams: Streams, deadline: Deadline) -> io::Result<Option<Self>> {
         let shared =
             Arc::new(Shared { stage: Mutex::new(Stage::Waiting), changed: Condvar::new() });
-        let thread = thread::Builder::new().name("timeout-output".to_owned()).spawn({
+        let thread = Own::start(c"timeout-output", {
             let shared = Arc::clone(&shared);
             move || hold(streams, &shared)
         })?;
@@ -94,8 +94,9 @@ impl Drop for Holder {
     fn drop(&mut self) {
         *self.shared.lock() = Stage::Over;
         self.shared.changed.notify_all();
-        // It ends without a panic.
-        let _ = self.thread.take().map(JoinHandle::join);
+        if let Some(thread) = self.thread.take() {
+            thread.join();
+        }
     }
 }
 

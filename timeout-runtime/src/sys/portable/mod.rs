@@ -29,3 +29,6 @@ pub(crate) fn this_threads_stack() -> Option<std::ops::Range<usize>> {
 pub(crate) fn flush_c() {}
 
 pub(crate) fn discard_c() {}
+
+/// Each system has a name of its own for this, too.
+pub(crate) fn name_thread(_: &std::ffi::CStr) {}
