@@ -241,6 +241,28 @@ fn what_a_process_of_the_body_leaves_behind_lives_as_long_as_the_call() {
     assert_eq!(result.unwrap(), 1);
 }
 
+/// A copy of the body that returns is not the call, and ends by itself alone.
+#[test]
+fn so_does_what_a_copy_of_the_body_leaves_behind_that_returns() {
+    let result = Timeout::new(LONG).run(|| {
+        let (until, mut goes_on) = pipe().unwrap();
+        let (mut answer, writer) = pipe().unwrap();
+        // SAFETY: the copy has one thread, as this process has.
+        if unsafe { libc::fork() } == 0 {
+            fork_into_a_session(|| {
+                (&until).read_exact(&mut [0]).unwrap();
+                (&writer).write_all(b"!").unwrap();
+            });
+            return 0;
+        }
+        nix::sys::wait::wait().unwrap();
+        drop(writer);
+        goes_on.write_all(b"!").unwrap();
+        answer.read(&mut [0]).unwrap()
+    });
+    assert_eq!(result.unwrap(), 1);
+}
+
 #[test]
 fn nobody_is_left_in_the_group_after_a_crash() {
     let register = Register::new("crash");
