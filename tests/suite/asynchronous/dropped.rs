@@ -111,7 +111,7 @@ fn by_a_timeout_around_it() {
 
 #[test]
 fn while_the_child_is_being_terminated() {
-    #[timeout(2, start = "fork", grace = 0.5)]
+    #[timeout(2, start = "fork", grace = 3)]
     async fn late(sign: &Sign) -> u8 {
         while !timeout_runtime::stopping() {}
         sign.give();
