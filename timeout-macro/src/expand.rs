@@ -60,6 +60,7 @@ use syn::{Attribute, FnArg, Pat, ReturnType, Signature};
 use crate::args::Args;
 use crate::carried;
 use crate::item::Item;
+use crate::sent;
 
 pub(crate) fn function(args: &Args, item: &Item) -> TokenStream {
     let decorated = decorated(args, item);
@@ -69,14 +70,36 @@ pub(crate) fn function(args: &Args, item: &Item) -> TokenStream {
 
 fn decorated(args: &Args, item: &Item) -> TokenStream {
     let Item { attributes, visibility, .. } = item;
-    let outer = signature_of(args, item);
-    let body = if is_cooperative(args, item) { cooperative(args, item) } else { hard(args, item) };
+    let mut outer = signature_of(args, item);
+    if let Start::Afresh(_) = start_of(args) {
+        outer = sent::without_mut(outer);
+    }
+    let body = match start_of(args) {
+        _ if is_cooperative(args, item) => cooperative(args, item),
+        Start::Fork => hard(args, item),
+        Start::Afresh(start) => remote(args, item, start),
+    };
     quote! {
         #(#attributes)*
         #[allow(clippy::missing_errors_doc, clippy::double_must_use)]
         #visibility #outer {
             #body
         }
+    }
+}
+
+/// By which start method.
+pub(crate) enum Start {
+    Fork,
+    /// The child is this program started afresh; the name of the function that does it.
+    Afresh(&'static str),
+}
+
+pub(crate) fn start_of(args: &Args) -> Start {
+    match args.start.as_ref().map(syn::LitStr::value).as_deref() {
+        Some("spawn") => Start::Afresh("spawn"),
+        Some("pool") => Start::Afresh("pool"),
+        _ => Start::Fork,
     }
 }
 
@@ -91,7 +114,7 @@ fn hard(args: &Args, item: &Item) -> TokenStream {
     let name = name(item);
     let written = written(item);
     let (child, call, crossing) = (local("child"), local("call"), local("crossing"));
-    let route = route_of(args, item);
+    let route = route_of(args, item, &written);
     let Carried { names, prepare, depart, arrive, commit } = carried(args, item);
     let Child { needs, fork, send, body, ended } = child_of(args, item);
     let result = local("result");
@@ -124,6 +147,67 @@ fn hard(args: &Args, item: &Item) -> TokenStream {
             }
         };
         #finish
+    }
+}
+
+fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
+    let (private, timeout, name) = (private(args), timeout(args), name(item));
+    let written = written(item);
+    let erased = sent::without_lifetimes(written.clone());
+    let (call, crossing, result) = (local("call"), local("crossing"), local("result"));
+    let (arguments, sink, value) = (local("arguments"), local("sink"), local("value"));
+    let Carried { names, prepare, arrive, commit, .. } = carried(args, item);
+    // What is wrong with them was said before.
+    let all = sent::arguments(item).unwrap_or_default();
+    let carried = carried::arguments(args, item).unwrap_or_default();
+    let back = |sent: &sent::Sent| carried.iter().position(|(name, _)| *name == sent.name);
+    let unpacked = all.iter().enumerate().map(|(number, sent)| {
+        sent.unpacked(&private, &arguments, number, back(sent).map(|index| &names[index]))
+    });
+    let packed = all.iter().map(sent::Sent::packed);
+    let (route, erased_route) = (route_of(args, item, &written), route_of(args, item, &erased));
+    let at = item.written().map_or_else(Span::call_site, Spanned::span);
+    let crossing_of = quote_spanned!(at=> crossing::<#written>);
+    let finish = finish(args, item, &result);
+    let (needs, start, end, body) = if item.is_async() {
+        let body = sent::with_own_self(typed(item));
+        (
+            needs_tokio(args, item),
+            Ident::new(&format!("{start}_async"), Span::mixed_site()),
+            quote!(.await),
+            quote!(#private::block_on(#sink, || async move { #body })),
+        )
+    } else {
+        let body = sent::with_own_self(item.body.to_token_stream());
+        let nothing = TokenStream::new();
+        (nothing.clone(), local(start), nothing, quote!((|| -> #erased #body)()))
+    };
+    quote! {
+        #private::with_pool! {{
+            #needs
+            #[allow(unused_imports)]
+            use #private::{
+                BackByError as _, BackByNothing as _, BackByRemote as _, CarryByNothing as _,
+                CarryBySerde as _, CarryRoute as _, FailureByFrom as _, FailureByNothing as _,
+                FailureRoute as _, OutByDeref as _, OutByIo as _, OutByLocalDeref as _,
+                OutByNothing as _, OutBySerde as _, OutByStd as _, Route as _,
+                ValueByNothing as _, ValueBySerde as _,
+            };
+            let #crossing = #route.#crossing_of();
+            #prepare
+            let #call: #private::Thunk = |#arguments, #sink| {
+                #(#unpacked)*
+                let #value = #body;
+                let #crossing = #erased_route.crossing();
+                #private::send_back(#sink, #crossing, &[#(&#names),*], #value)
+            };
+            let #call = #private::Parcel::new::<#written>(#call) #(#packed)*;
+            let #call = #private::#start(#timeout, #name, #call) #end;
+            #arrive
+            let #result = #call.receive(#crossing, &mut [#(&mut #names),*]);
+            #commit
+            #finish
+        }}
     }
 }
 
@@ -257,9 +341,8 @@ fn timeout(args: &Args) -> TokenStream {
 }
 
 /// By which route the written type crosses: a `Result` has one for each of its sides.
-fn route_of(args: &Args, item: &Item) -> TokenStream {
+fn route_of(args: &Args, item: &Item, written: &TokenStream) -> TokenStream {
     let private = private(args);
-    let written = written(item);
     if !item.returns_result() {
         return quote!((&&#private::Tag::<#written>::NEW).value_route());
     }

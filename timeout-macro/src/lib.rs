@@ -5,6 +5,7 @@ mod carried;
 mod expand;
 mod fallback;
 mod item;
+mod sent;
 mod valid;
 
 use proc_macro2::TokenStream;

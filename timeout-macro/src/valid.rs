@@ -8,6 +8,7 @@ use crate::args::Args;
 use crate::carried;
 use crate::expand;
 use crate::item::Item;
+use crate::sent;
 
 pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
     limit(&args.limit)?;
@@ -21,7 +22,11 @@ pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
         return cooperative(args);
     }
     carried::arguments(args, item)?;
-    named(item)?;
+    if let expand::Start::Afresh(_) = expand::start_of(args) {
+        sent::arguments(item)?;
+    } else {
+        named(item)?;
+    }
     crosses(item)
 }
 
@@ -92,8 +97,9 @@ fn grace(grace: &Expr) -> Result<()> {
 
 fn start(args: &Args) -> Result<()> {
     match &args.start {
-        Some(method) if method.value() != "fork" => {
-            Err(Error::new(method.span(), "unknown start method; expected `\"fork\"`"))
+        Some(method) if !["fork", "spawn", "pool"].contains(&method.value().as_str()) => {
+            let message = "unknown start method; expected `\"fork\"`, `\"spawn\"` or `\"pool\"`";
+            Err(Error::new(method.span(), message))
         }
         _ => Ok(()),
     }

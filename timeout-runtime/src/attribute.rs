@@ -11,6 +11,9 @@ mod asynchronous;
 mod carry;
 #[path = "attribute/errors.rs"]
 mod errors;
+#[cfg(feature = "pool")]
+#[path = "attribute/remote.rs"]
+mod remote;
 #[path = "attribute/values.rs"]
 mod values;
 
@@ -35,9 +38,39 @@ pub use self::errors::{
     Fallible, FromFailure, OutByDeref, OutByIo, OutByLocalDeref, OutByNothing, OutBySerde,
     OutByStd, sides,
 };
+#[cfg(feature = "pool")]
+pub use self::remote::{Sent, pool, send_back, spawn};
+#[cfg(all(feature = "pool", feature = "tokio"))]
+pub use self::remote::{block_on, pool_async, spawn_async};
 pub use self::values::{CrossesBy, Either, ValueByNothing, ValueBySerde};
 pub use crate::__needs_tokio as needs_tokio;
+pub use crate::__with_pool as with_pool;
+#[cfg(feature = "pool")]
+pub use crate::remote::{Arguments, Packing, Parcel, Thunk};
 pub use crate::start::fork::Side;
+
+/// Says which feature is missing, and leaves out what needs it.
+#[cfg(not(feature = "pool"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_pool {
+    ($body:tt) => {
+        ::core::compile_error!(
+            "the start methods `spawn` and `pool` are behind a feature: enable the feature `pool` of \
+             `timeout-runtime`, as in `cargo add timeout-runtime --features pool`"
+        )
+    };
+}
+
+/// Says which feature is missing, and leaves out what needs it.
+#[cfg(feature = "pool")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_pool {
+    ($body:tt) => {
+        $body
+    };
+}
 
 /// A type to be asked for its route.
 pub struct Tag<T: ?Sized>(PhantomData<fn(&T)>);

@@ -49,9 +49,6 @@ pub fn remaining() -> Option<Duration> {
 #[must_use]
 #[doc(alias = "SIGTERM")]
 pub fn stopping() -> bool {
-    /// The process that took it over: a nested child starts anew.
-    static TAKEN_BY: AtomicU32 = AtomicU32::new(0);
-
     if current::child().is_none() {
         return false;
     }
@@ -60,4 +57,15 @@ pub fn stopping() -> bool {
         signal::take_over_sigterm();
     }
     signal::sigterm_came()
+}
+
+/// The process that took SIGTERM over: a nested child starts anew.
+static TAKEN_BY: AtomicU32 = AtomicU32::new(0);
+
+/// In a child that serves one call after another, between two: gives SIGTERM back.
+#[cfg(feature = "pool")]
+pub(crate) fn forget_stopping() {
+    if TAKEN_BY.swap(0, Ordering::Relaxed) == std::process::id() {
+        signal::give_sigterm_back();
+    }
 }

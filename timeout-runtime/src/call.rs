@@ -3,6 +3,8 @@
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
+#[cfg(feature = "pool")]
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -11,8 +13,10 @@ use crate::error::{CodecError, Error, ErrorKind, io_parts};
 use crate::frame::{End, Receiver, Record, Tag};
 use crate::panic::PanicNote;
 use crate::report::Report;
+#[cfg(feature = "pool")]
+use crate::start::workers::Lease;
 use crate::trace::Trace;
-use crate::watch::Watch;
+use crate::watch::{Ended, Watch};
 
 /// A call whose value is still to come, or that came to nothing before it began.
 #[derive(Debug)]
@@ -24,11 +28,24 @@ pub struct Source(pub(crate) Receiver<Watch>);
 struct Going {
     report: Report,
     receiver: Source,
+    /// Of a child that may serve other calls.
+    #[cfg(feature = "pool")]
+    lease: Option<Lease>,
 }
 
 impl Pending {
     pub(crate) fn new(report: Report, receiver: Receiver<Watch>) -> Self {
-        Self(Ok(Going { report, receiver: Source(receiver) }))
+        Self(Ok(Going {
+            report,
+            receiver: Source(receiver),
+            #[cfg(feature = "pool")]
+            lease: None,
+        }))
+    }
+
+    #[cfg(feature = "pool")]
+    pub(crate) fn leased(report: Report, receiver: Receiver<Watch>, lease: Lease) -> Self {
+        Self(Ok(Going { report, receiver: Source(receiver), lease: Some(lease) }))
     }
 
     pub(crate) fn failed(error: Error) -> Self {
@@ -54,7 +71,11 @@ impl Pending {
         let value = decode(&mut going.receiver, &going.report);
         let undecoded = value.as_ref().err().cloned();
         match (value, going.settle(undecoded, type_name)) {
-            (Ok(value), None) => Ok(value),
+            (Ok(value), None) => {
+                #[cfg(feature = "pool")]
+                going.give_back();
+                Ok(value)
+            }
             (_, Some(error)) => Err(error),
             // Without an error of the call there is one of the decoder's.
             (Err(error), None) => Err(going.report.error(ErrorKind::Decode(error))),
@@ -74,13 +95,13 @@ impl Going {
         if matches!(end, End::Broken(_)) {
             self.receiver.0.source().kill();
         }
-        let ended = self.receiver.0.source().finish();
+        let ended = self.ended(&end);
         let decode = |why: &str| ErrorKind::Decode(CodecError::new(type_name, why));
         let (mut trace, mut hang) = (None, None);
         let kind = match end {
             _ if is_useless => ErrorKind::Decode(undecoded?),
             End::Record(Record { tag: Tag::Complete, .. }) => match undecoded {
-                None if self.receiver.0.has_more() => decode("bytes came after its end"),
+                None if self.has_more() => decode("bytes came after its end"),
                 None => return None,
                 Some(error) => ErrorKind::Decode(error),
             },
@@ -109,6 +130,50 @@ impl Going {
             End::Missing => ended.kind,
         };
         Some(self.report.error(kind).with_usage(ended.usage).with_hang(hang).with_trace(trace))
+    }
+}
+
+#[cfg(not(feature = "pool"))]
+impl Going {
+    fn ended(&mut self, _: &End) -> Ended {
+        self.receiver.0.source().finish()
+    }
+
+    fn has_more(&mut self) -> bool {
+        self.receiver.0.has_more()
+    }
+}
+
+#[cfg(feature = "pool")]
+impl Going {
+    /// Waits for the end of the child, or until it waits for another call.
+    fn ended(&mut self, end: &End) -> Ended {
+        let is_complete = matches!(end, End::Record(Record { tag: Tag::Complete, .. }));
+        let receiver = &mut self.receiver.0;
+        if let Some(lease) = self.lease.as_mut().filter(|_| is_complete) {
+            let payload = receiver.next(Tag::Idle).and_then(|payload| payload.try_into().ok());
+            if let Some(payload) = payload.filter(|_| receiver.source().is_running()) {
+                lease.rests(Duration::from_micros(u64::from_le_bytes(payload)));
+                return receiver.source().rest();
+            }
+        }
+        let ended = receiver.source().finish();
+        let before = self.lease.as_ref().map(Lease::cpu_time).unwrap_or_default();
+        Ended { usage: ended.usage.map(|usage| usage.since(before)), ..ended }
+    }
+
+    fn has_more(&mut self) -> bool {
+        match &self.lease {
+            Some(lease) if lease.is_at_rest() => self.receiver.0.has_unread(),
+            _ => self.receiver.0.has_more(),
+        }
+    }
+
+    /// After a call that gave its value.
+    fn give_back(self) {
+        if let Some(lease) = self.lease.filter(Lease::is_at_rest) {
+            lease.give_back(self.receiver.0.into_source());
+        }
     }
 }
 

@@ -2,15 +2,19 @@
 
 #[cfg(feature = "tokio")]
 mod apart;
+#[cfg(feature = "pool")]
+pub(crate) mod served;
 
 use std::any::type_name;
-use std::io::Write;
+use std::io::{self, Write};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 
 use crate::error::CodecError;
+#[cfg(any(feature = "pool", feature = "tokio"))]
+use crate::error::io_parts;
 use crate::frame::{Sender, Tag, header};
 use crate::limit::Deadline;
 use crate::report::Report;
@@ -38,6 +42,8 @@ impl Child {
         output: Prepared,
         question: Option<Question>,
     ) -> Self {
+        #[cfg(feature = "pool")]
+        sys::image::write_for_a_copy();
         sys::platform::end_before_inherited_handlers();
         panic::forget();
         current::become_child(deadline, report, pipe.number());
@@ -73,6 +79,17 @@ impl Child {
     }
 
     fn work(mut self, type_name: &str, job: &mut Job<'_>) -> ! {
+        let code = self.attempt(type_name, job, complete);
+        leave(code)
+    }
+
+    /// Runs the body and sends what became of it. The code that the process then ends with.
+    fn attempt(
+        &mut self,
+        type_name: &str,
+        job: &mut Job<'_>,
+        complete: impl FnOnce(Sender<&mut pipe::Writer>) -> io::Result<()>,
+    ) -> i32 {
         // From here on the body may have closed it, or put something else in its place.
         self.pipe.distrust();
         let mut sink = Sink(Sender::new(&mut self.pipe));
@@ -81,9 +98,8 @@ impl Child {
         let sent = match outcome {
             // The body forked, and this is its child: the result is not this one's to send.
             _ if current::child().is_none() => Ok(()),
-            Ok(encoded) => encoded.and_then(|()| {
-                sink.0.complete().map_err(|error| CodecError::new(type_name, error))
-            }),
+            Ok(encoded) => encoded
+                .and_then(|()| complete(sink.0).map_err(|error| CodecError::new(type_name, error))),
             Err(payload) => {
                 let note = panic::describe(&*payload);
                 // Its destructor may panic once more.
@@ -98,14 +114,7 @@ impl Child {
             // With no way left to say it, the exit code is all that tells: not that of a success.
             code = if is_said { 0 } else { UNSAID };
         }
-        if current::child().is_some() {
-            // What the body has started ends with it.
-            sys::platform::end_own();
-        }
-        // Last, for it may wait: for the reader of what it prints, or for a lock that a thread of
-        // the body keeps. What is said by then counts.
-        sys::output::flush_in_child();
-        sys::exit::now(code)
+        code
     }
 
     /// Says a last word, over a new descriptor if the body took the old one away. Whether it could.
@@ -132,11 +141,37 @@ fn send_value<T: Serialize>(
     encoded
 }
 
+fn complete(sender: Sender<&mut pipe::Writer>) -> io::Result<()> {
+    sender.complete()
+}
+
+/// The end of a child whose last word is said.
+fn leave(code: i32) -> ! {
+    if current::child().is_some() {
+        // What the body has started ends with it.
+        sys::platform::end_own();
+    }
+    // Last, for it may wait: for the reader of what it prints, or for a lock that a thread of the
+    // body keeps. What is said by then counts.
+    sys::output::flush_in_child();
+    sys::exit::now(code)
+}
+
 /// The code of a failure that is none of the body's, in coreutils' `timeout`.
 const UNSAID: i32 = 125;
 
 /// Where the bytes of a value go.
 pub struct Sink<'a>(pub(crate) Sender<&'a mut pipe::Writer>);
+
+#[cfg(any(feature = "pool", feature = "tokio"))]
+impl Sink<'_> {
+    /// Says that there will be no body, and ends the process.
+    fn refuse(&mut self, why: &io::Error) -> ! {
+        // Whoever waits for it learns of its end at least.
+        let _ = self.0.record(Tag::StartFailed, &codec::to_bytes(&io_parts::take_apart(why)));
+        sys::exit::now(1)
+    }
+}
 
 type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + 'a;
 

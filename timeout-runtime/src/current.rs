@@ -28,6 +28,13 @@ pub(crate) fn become_child(deadline: Deadline, call: Report, pipe: i32) {
     CURRENT.publish(Current { process, body, deadline, call, pipe });
 }
 
+/// In a child that serves one call after another: this is the next. The one before has left nothing.
+#[cfg(feature = "pool")]
+pub(crate) fn become_child_again(deadline: Deadline, call: Report, pipe: i32) {
+    let (process, body) = (process::id(), thread::current().id());
+    CURRENT.replace_unseen(Current { process, body, deadline, call, pipe });
+}
+
 /// In a child: the body runs on this thread, and not on the one that forked.
 #[cfg(feature = "tokio")]
 pub(crate) fn move_body_here() {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! record  = magic (2 bytes) tag (1) zero (1) length (4, little endian) payload (length)
-//! frame   = [ready | contended] data* (complete | panicked | encode-failed | start-failed)
+//! frame   = [ready | contended] data* (complete [idle] | panicked | encode-failed | start-failed)
+//! request = request data* complete
 //! ```
 //!
 //! The value is cut into `data` records as the child encodes it, and the caller decodes them as
@@ -45,6 +46,12 @@ pub(crate) enum Tag {
     Contended = 6,
     /// The child cannot begin with the body; payload: why.
     StartFailed = 7,
+    /// The other way: what is to be done; payload: a [`Request`](crate::remote::Request). The arguments
+    /// follow as data.
+    Request = 8,
+    /// The child is done with a request, and waits for the next; payload: its processor time so far in
+    /// microseconds, as `u64`.
+    Idle = 9,
 }
 
 impl Tag {
@@ -57,6 +64,8 @@ impl Tag {
             Self::Ready,
             Self::Contended,
             Self::StartFailed,
+            Self::Request,
+            Self::Idle,
         ]
         .into_iter()
         .find(|tag| *tag as u8 == byte)

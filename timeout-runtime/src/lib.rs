@@ -71,12 +71,15 @@
 pub mod cooperative;
 pub mod error;
 pub mod limit;
+#[cfg(feature = "pool")]
+pub mod pool;
 
 #[doc(hidden)]
 #[path = "attribute.rs"]
 pub mod __private;
 mod body;
 mod call;
+mod callable;
 mod child;
 mod codec;
 mod current;
@@ -88,17 +91,23 @@ pub mod fuzzing;
 #[cfg(all(test, not(fuzzing)))]
 mod fuzzing;
 mod panic;
+#[cfg(feature = "pool")]
+mod remote;
 mod report;
 mod start;
 mod sys;
 mod timeout;
 mod trace;
 mod watch;
+#[cfg(feature = "pool")]
+mod worker;
 
 pub use timeout_macro::timeout;
 
 pub use crate::body::{remaining, stopping};
 pub use crate::call::Call;
+#[doc(hidden)]
+pub use crate::callable::Callable;
 pub use crate::error::{Error, ErrorKind};
 pub use crate::limit::IntoLimit;
 pub use crate::start::StartMethod;

@@ -19,6 +19,17 @@ impl Report {
         Self { function, limit, started: Instant::now() }
     }
 
+    /// Of a call that began then.
+    #[cfg(feature = "pool")]
+    pub(crate) fn begun(function: &'static str, limit: Limit, started: Instant) -> Self {
+        Self { function, limit, started }
+    }
+
+    #[cfg(feature = "pool")]
+    pub(crate) fn function(&self) -> &'static str {
+        self.function
+    }
+
     pub(crate) fn limit(&self) -> Limit {
         self.limit
     }

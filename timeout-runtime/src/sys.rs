@@ -13,8 +13,11 @@ pub(crate) mod cell;
 pub(crate) mod chain;
 pub(crate) mod exit;
 pub(crate) mod fork;
+pub(crate) mod function;
 pub(crate) mod hang;
 pub(crate) mod headroom;
+#[cfg(feature = "pool")]
+pub(crate) mod image;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod memory;
 pub(crate) mod output;
@@ -23,8 +26,12 @@ pub(crate) mod place;
 pub(crate) mod process;
 #[cfg(feature = "tokio")]
 pub(crate) mod readiness;
+#[cfg(feature = "pool")]
+pub(crate) mod respawn;
 pub(crate) mod signal;
 pub(crate) mod stack;
+#[cfg(feature = "pool")]
+pub(crate) mod surroundings;
 pub(crate) mod threads;
 
 /// The loop that every call interrupted by a signal needs.

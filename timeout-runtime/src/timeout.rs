@@ -1,18 +1,30 @@
 //! A description of how to run.
 
 use std::any::type_name;
+#[cfg(feature = "pool")]
+use std::io;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::{Call, Pending};
+#[cfg(feature = "pool")]
+use crate::callable;
+use crate::callable::Callable;
 use crate::error::Error;
+#[cfg(feature = "pool")]
+use crate::error::ErrorKind;
 use crate::limit::{IntoLimit, Limit};
+#[cfg(feature = "pool")]
+use crate::remote::Parcel;
 use crate::report::Report;
 use crate::start::StartMethod;
 #[cfg(feature = "tokio")]
 use crate::start::fork::awaited;
 use crate::start::fork::{self, Side};
+#[cfg(feature = "pool")]
+use crate::start::fresh;
+use crate::sys::function::assert_is_named;
 
 /// How to run a body: under which limit, with which grace. Cheap to make and to copy; the same one
 /// serves any number of calls, each with its own deadline.
@@ -77,7 +89,7 @@ impl Timeout {
         T: Serialize + DeserializeOwned,
         F: FnOnce() -> T,
     {
-        self.fork(body).join()
+        self.fork(function_of::<F>(), body).join()
     }
 
     /// As [`run`](Self::run), with `value` when time runs out.
@@ -97,6 +109,42 @@ impl Timeout {
         }
     }
 
+    /// Runs a function in a child, by any start method.
+    ///
+    /// The function is named, not captured: a `fn`, or a closure that captures nothing. Its arguments
+    /// come as a tuple, and cross serialized where the child is no copy of the caller.
+    ///
+    /// ```
+    /// use timeout_runtime::{StartMethod, Timeout};
+    ///
+    /// fn repeated(text: String, times: usize) -> String {
+    ///     text.repeat(times)
+    /// }
+    ///
+    /// let timeout = Timeout::new(5).start_method(StartMethod::Fork);
+    /// assert_eq!(timeout.call(repeated, ("ab".to_owned(), 2))?, "abab");
+    /// # Ok::<(), timeout_runtime::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run); [`Encode`](crate::ErrorKind::Encode) for an argument too, and
+    /// [`Start`](crate::ErrorKind::Start) where this program cannot be started afresh.
+    pub fn call<T, A, F>(&self, function: F, arguments: A) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        A: Serialize + DeserializeOwned,
+        F: Callable<A, T>,
+    {
+        const { assert_is_named::<F>() };
+        #[cfg(feature = "pool")]
+        if self.start_method != StartMethod::Fork {
+            let parcel = Parcel::new::<T>(callable::thunk::<T, A, F>).with("arguments", &arguments);
+            return self.start_remote(type_name::<F>(), parcel).join();
+        }
+        self.fork(type_name::<F>(), || function.call(arguments)).join()
+    }
+
     /// Starts `body` in a child and returns at once.
     ///
     /// # Errors
@@ -108,7 +156,7 @@ impl Timeout {
         T: Serialize + DeserializeOwned,
         F: FnOnce() -> T,
     {
-        Call::new(self.fork(body))
+        Call::new(self.fork(function_of::<F>(), body))
     }
 
     /// As [`run`](Self::run), awaited: the executor's thread is free meanwhile, and thousands of
@@ -156,8 +204,8 @@ impl Timeout {
         }
     }
 
-    fn fork<T: Serialize, F: FnOnce() -> T>(&self, body: F) -> Pending {
-        match self.start_child(function_of::<F>()) {
+    fn fork<T: Serialize>(&self, function: &'static str, body: impl FnOnce() -> T) -> Pending {
+        match self.start_child(function) {
             Side::Child(child) => child.run(body),
             Side::Caller(pending) => pending,
         }
@@ -167,7 +215,35 @@ impl Timeout {
     pub(crate) fn start_child(&self, function: &'static str) -> Side {
         match self.start_method {
             StartMethod::Fork => fork::start(Report::new(function, self.limit), self.grace),
+            #[cfg(feature = "pool")]
+            StartMethod::Spawn | StartMethod::Pool => Side::Caller(self.cannot_cross(function)),
         }
+    }
+
+    /// A child that is no copy of the caller has nothing of a closure.
+    #[cfg(feature = "pool")]
+    fn cannot_cross(&self, function: &'static str) -> Pending {
+        let why = "a closure and what it captures are in this process alone: use `Timeout::call` with \
+                   a function, or the start method `fork`";
+        let kind = ErrorKind::Start(io::Error::new(io::ErrorKind::Unsupported, why));
+        Pending::failed(Report::new(function, self.limit).error(kind))
+    }
+
+    /// The way to a child that is no copy.
+    #[cfg(feature = "pool")]
+    pub(crate) fn start_remote(&self, function: &'static str, parcel: Parcel) -> Pending {
+        fresh::start(Report::new(function, self.limit), self.grace, self.start_method, parcel)
+    }
+
+    /// The same for a task, which has the call behind it when this is ready.
+    #[cfg(all(feature = "pool", feature = "tokio"))]
+    pub(crate) async fn start_remote_awaited(
+        self,
+        function: &'static str,
+        parcel: Parcel,
+    ) -> Pending {
+        let report = Report::new(function, self.limit);
+        fresh::start_awaited(report, self.grace, self.start_method, parcel).await
     }
 
     /// The same for a task, which has the call behind it when this is ready in the caller.
@@ -177,6 +253,8 @@ impl Timeout {
             StartMethod::Fork => {
                 awaited::start(Report::new(function, self.limit), self.grace).await
             }
+            #[cfg(feature = "pool")]
+            StartMethod::Spawn | StartMethod::Pool => Side::Caller(self.cannot_cross(function)),
         }
     }
 }

@@ -9,6 +9,8 @@ pub(crate) mod turn;
 
 use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
+#[cfg(feature = "pool")]
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use crate::echo::Echo;
@@ -16,6 +18,8 @@ use crate::error::{ErrorKind, Hang, StoppedBy, Usage};
 use crate::limit::Deadline;
 use crate::sys::hang::Slate;
 use crate::sys::pipe;
+#[cfg(feature = "pool")]
+use crate::sys::process::Ready;
 use crate::sys::process::{Held, Process, Status};
 
 /// Watches one child from its start to its end. As a [`Read`] it gives the bytes that arrive, and
@@ -32,6 +36,8 @@ pub(crate) struct Watch {
     closed: bool,
     /// The child has ended, and waits to be reaped.
     ended: bool,
+    /// It was told to do something a moment ago: there is nothing to be read before it has.
+    is_asked: bool,
     /// What is known of its end, once it was reaped.
     reaped: Option<(Option<Status>, Option<Usage>)>,
     /// How much was read since it ended.
@@ -112,6 +118,7 @@ impl Watch {
             gathered: Cursor::default(),
             closed: false,
             ended: false,
+            is_asked: false,
             reaped: None,
             drained: 0,
             grace,
@@ -121,6 +128,51 @@ impl Watch {
             stack: Vec::new(),
             hang: None,
             echo: None,
+        }
+    }
+
+    /// The child begins with another call.
+    #[cfg(feature = "pool")]
+    pub(crate) fn begin(&mut self, until: Deadline, grace: Option<Duration>, fuse: Deadline) {
+        (self.grace, self.fuse) = (grace, fuse);
+        self.stage = Stage::Running { until };
+        self.gathered = Cursor::default();
+        self.stack = Vec::new();
+        (self.closed, self.drained, self.hang) = (false, 0, None);
+        self.is_asked = true;
+    }
+
+    /// Whether the child waits for a call, and nothing else has come from it.
+    #[cfg(feature = "pool")]
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
+        self.process.wait([Some(self.pipe.as_fd()), None], now) == Ready::default()
+    }
+
+    /// Whether nobody has told the child to end.
+    #[cfg(feature = "pool")]
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.stage, Stage::Running { .. })
+    }
+
+    /// Waits for room to write in, or for the end of the child or its deadline. Whether there is room.
+    #[cfg(feature = "pool")]
+    pub(crate) fn wait_for_room(&mut self, requests: BorrowedFd<'_>) -> bool {
+        let Stage::Running { until } = self.stage else { return false };
+        let is_open = self.process.wait_for_room(requests, until);
+        is_open && !until.has_passed()
+    }
+
+    /// What became of the child when it waits for another call: nothing.
+    #[cfg(feature = "pool")]
+    pub(crate) fn rest(&mut self) -> Ended {
+        self.echo.take().into_iter().for_each(Echo::finish);
+        Ended {
+            kind: ErrorKind::Unknown,
+            stopped: false,
+            stack: Vec::new(),
+            hang: None,
+            usage: None,
         }
     }
 
@@ -355,6 +407,9 @@ impl Read for Watch {
         match self.gathered.read(bytes) {
             Ok(0) => {}
             gathered => return gathered,
+        }
+        if std::mem::take(&mut self.is_asked) {
+            self.wait(true);
         }
         loop {
             match self.read_pipe(bytes) {

@@ -10,11 +10,10 @@ use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Child, Sink, send_value};
-use crate::codec;
 use crate::cooperative;
 use crate::current;
-use crate::error::{CodecError, io_parts};
-use crate::frame::{Sender, Tag};
+use crate::error::CodecError;
+use crate::frame::Sender;
 use crate::sys::{self, exit, hang};
 
 type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + Send + 'a;
@@ -57,13 +56,6 @@ impl Sink<'_> {
             }
             Err(error) => self.refuse(&error),
         }
-    }
-
-    /// Says that there will be no body, and ends the process.
-    fn refuse(&mut self, why: &io::Error) -> ! {
-        // Whoever waits for it learns of its end at least.
-        let _ = self.0.record(Tag::StartFailed, &codec::to_bytes(&io_parts::take_apart(why)));
-        exit::now(1)
     }
 }
 

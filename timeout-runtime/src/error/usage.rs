@@ -13,6 +13,12 @@ impl Usage {
         Self { cpu_time, peak_memory }
     }
 
+    /// Without what was used before.
+    #[cfg(feature = "pool")]
+    pub(crate) fn since(self, before: Duration) -> Self {
+        Self { cpu_time: self.cpu_time.saturating_sub(before), ..self }
+    }
+
     /// Processor time, in the program and in the kernel, of all its threads and of the processes
     /// that it waited for.
     #[must_use]

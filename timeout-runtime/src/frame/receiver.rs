@@ -80,6 +80,27 @@ impl<R: Read> Receiver<R> {
         self.end = end;
     }
 
+    /// After the closing record: the next one, if it is this.
+    #[cfg(feature = "pool")]
+    pub(crate) fn next(&mut self, tag: Tag) -> Option<Vec<u8>> {
+        self.end = None;
+        match self.first() {
+            Some(End::Record(record)) if record.tag == tag => Some(record.payload),
+            _ => None,
+        }
+    }
+
+    /// Whether there is more of what was read, without reading on.
+    #[cfg(feature = "pool")]
+    pub(crate) fn has_unread(&self) -> bool {
+        self.filled > self.used
+    }
+
+    #[cfg(feature = "pool")]
+    pub(crate) fn into_source(self) -> R {
+        self.source
+    }
+
     /// Whether bytes have arrived that nobody asked for.
     pub(crate) fn has_more(&mut self) -> bool {
         self.filled > self.used || self.source.read(&mut [0]).is_ok_and(|n| n > 0)

@@ -1,4 +1,4 @@
-use super::{HEADER, parse_header};
+use super::{HEADER, Tag, parse_header};
 
 /// Follows a frame over bytes that are gathered before anybody reads them. It keeps none of them.
 #[derive(Debug, Default)]
@@ -10,6 +10,8 @@ pub(crate) struct Scanner {
     left: usize,
     /// Whole records.
     records: u64,
+    /// Of the current one.
+    tag: Option<Tag>,
     is_broken: bool,
 }
 
@@ -40,6 +42,7 @@ impl Scanner {
         if self.filled == HEADER {
             let parsed = parse_header(self.header);
             self.is_broken = parsed.is_err();
+            self.tag = parsed.as_ref().ok().map(|(tag, _)| *tag);
             self.left = parsed.map_or(1, |(_, length)| length);
         }
         length
@@ -48,6 +51,11 @@ impl Scanner {
     /// Whether a whole record is there, or something that is none.
     pub(crate) fn has_first(&self) -> bool {
         self.records > 0 || self.is_broken
+    }
+
+    /// Whether the child waits for another call.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.tag == Some(Tag::Idle) && self.filled == 0
     }
 
     /// Whether this is no frame, or no longer: what comes is of no use.

@@ -13,6 +13,19 @@ pub(crate) struct Sender<W> {
     total: u64,
 }
 
+#[cfg(feature = "pool")]
+impl Sender<Vec<u8>> {
+    /// All of it, with its end.
+    pub(crate) fn into_frame(mut self) -> Vec<u8> {
+        self.close_frame();
+        if self.sink.is_empty() {
+            return self.buffer;
+        }
+        self.sink.extend(self.buffer);
+        self.sink
+    }
+}
+
 impl<W: Write> Sender<W> {
     pub(crate) fn new(sink: W) -> Self {
         let mut buffer = Vec::with_capacity(1 << 10);
@@ -22,10 +35,23 @@ impl<W: Write> Sender<W> {
 
     /// The value is whole. For a small one this is the only write.
     pub(crate) fn complete(mut self) -> io::Result<()> {
+        self.close_frame();
+        self.sink.write_all(&self.buffer)
+    }
+
+    /// As [`complete`](Self::complete), and one more word in the same write.
+    #[cfg(feature = "pool")]
+    pub(crate) fn complete_and(mut self, tag: Tag, payload: &[u8]) -> io::Result<()> {
+        self.close_frame();
+        self.buffer.extend(header(tag, payload.len()));
+        self.buffer.extend(payload);
+        self.sink.write_all(&self.buffer)
+    }
+
+    fn close_frame(&mut self) {
         self.close_data_record();
         self.buffer.extend(header(Tag::Complete, size_of::<u64>()));
         self.buffer.extend(self.total.to_le_bytes());
-        self.sink.write_all(&self.buffer)
     }
 
     /// Anything else that is to be said; a payload that is too long is cut.

@@ -5,15 +5,13 @@ pub(crate) mod awaited;
 
 use std::io;
 use std::thread::{self, ThreadId};
-use std::time::Duration;
 
+use super::terms::{FUSE, Terms};
 use crate::call::Pending;
 use crate::child::Child;
-use crate::current;
-use crate::error::{Error, ErrorKind, StoppedBy};
+use crate::error::{Error, ErrorKind};
 use crate::frame::{End, Receiver, Record, Tag};
-use crate::limit::{Deadline, Limit};
-use crate::panic;
+use crate::limit::Limit;
 use crate::report::Report;
 use crate::sys::hang::Slate;
 use crate::sys::output::capture::{Capture, Question};
@@ -77,46 +75,36 @@ fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
 
 /// The start of one call, which may take more than one fork.
 struct Start<'a> {
-    report: &'a Report,
-    deadline: Deadline,
-    grace: Option<Duration>,
+    terms: Terms<'a>,
     /// The output streams that other threads were seen to hold.
     contended: Streams,
 }
 
 impl<'a> Start<'a> {
     fn new(report: &'a Report, grace: Limit) -> Result<Self, Error> {
-        let invalid = |_| report.error(ErrorKind::InvalidLimit);
-        let limit = report.limit().duration().map_err(invalid)?;
-        let grace = grace.duration().map_err(invalid)?;
-        let deadline = Deadline::after(report.started(), limit);
-        let start = Self { report, deadline, grace, contended: Streams::default() };
-        if limit.is_some_and(|limit| limit.is_zero()) {
-            return Err(start.too_late());
-        }
-        settle_lazies();
-        Ok(start)
+        Ok(Self { terms: Terms::new(report, grace)?, contended: Streams::default() })
     }
 
     /// Waits only for streams that are contended.
     fn prepare(&self) -> Result<Prepared, Error> {
-        self.prepared(Prepared::new(self.contended, self.deadline))
+        self.prepared(Prepared::new(self.contended, self.terms.deadline))
     }
 
     fn prepared(&self, prepared: io::Result<Option<Prepared>>) -> Result<Prepared, Error> {
-        prepared.map_err(|error| self.failed(error))?.ok_or_else(|| self.too_late())
+        prepared.map_err(|error| self.terms.failed(error))?.ok_or_else(|| self.terms.too_late())
     }
 
     fn fork(&self, output: Prepared) -> Result<Forked, Error> {
-        self.try_fork(output).map_err(|error| self.failed(error))
+        self.try_fork(output).map_err(|error| self.terms.failed(error))
     }
 
     fn try_fork(&self, output: Prepared) -> io::Result<Forked> {
         let (reader, writer) = pipe::pipe()?;
         let question = Question::new();
         let slate = Slate::new();
-        let fuse = self.deadline.and_then(self.grace).and_then(Some(FUSE));
-        let (visible, report) = self.visible();
+        let Terms { deadline, grace, .. } = self.terms;
+        let fuse = self.terms.fuse();
+        let (visible, report) = self.terms.visible();
         let is_reported = output.is_reported();
         Ok(match sys::fork::fork()? {
             sys::fork::Side::Child => {
@@ -132,38 +120,20 @@ impl<'a> Start<'a> {
             sys::fork::Side::Caller(process) => {
                 let printed = question.map(Question::into_reader);
                 let word = (is_reported || printed.is_some()).then(|| Word::new(printed));
-                let watch = Watch::new(process, reader, self.deadline, self.grace, fuse, slate);
+                let watch = Watch::new(process, reader, deadline, grace, fuse, slate);
                 Forked::Caller(watch, word)
             }
         })
-    }
-
-    /// A body that asks is told of the nearest deadline, be it that of a call around this one.
-    fn visible(&self) -> (Deadline, Report) {
-        match current::child() {
-            Some(around) if around.deadline().min(self.deadline) != self.deadline => {
-                (around.deadline(), *around.call())
-            }
-            _ => (self.deadline, *self.report),
-        }
     }
 
     /// The next fork is to be made with these held.
     fn note(&mut self, contended: Streams) -> Result<(), Error> {
         self.contended = self.contended.with(contended);
         // Without a stream there is no holder, which would keep the deadline.
-        if self.contended == Streams::default() && self.deadline.has_passed() {
-            return Err(self.too_late());
+        if self.contended == Streams::default() && self.terms.deadline.has_passed() {
+            return Err(self.terms.too_late());
         }
         Ok(())
-    }
-
-    fn too_late(&self) -> Error {
-        self.report.error(ErrorKind::TimedOut { stopped_by: StoppedBy::Nothing })
-    }
-
-    fn failed(&self, error: io::Error) -> Error {
-        self.report.error(ErrorKind::Start(error))
     }
 
     /// Of a child that ended without a word.
@@ -175,7 +145,7 @@ impl<'a> Start<'a> {
             }
             kind => kind,
         };
-        self.report.error(kind).with_usage(ended.usage)
+        self.terms.report.error(kind).with_usage(ended.usage)
     }
 }
 
@@ -231,14 +201,4 @@ impl Word {
 
 fn first_byte(record: &Record) -> u8 {
     record.payload.first().copied().unwrap_or_default()
-}
-
-/// So long after the end of its grace the kernel ends a child that nobody ended.
-const FUSE: Duration = Duration::from_secs(1);
-
-/// Everything that is made on its first use, so that no child finds it half made.
-fn settle_lazies() {
-    panic::install_hook();
-    panic::wants_stack();
-    sys::threads::is_alone();
 }

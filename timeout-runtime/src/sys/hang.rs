@@ -12,6 +12,8 @@
 //! `_dl_find_object` (glibc 2.35); where it waits for a lock that the body holds, there is no answer.
 #![expect(unsafe_code, reason = "see the heading")]
 
+#[cfg(feature = "pool")]
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -55,12 +57,33 @@ impl Slate {
         if !cfg!(feature = "backtrace") {
             return None;
         }
-        let (protection, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANON);
+        Self::map(libc::MAP_SHARED | libc::MAP_ANON, -1)
+    }
+
+    fn map(flags: libc::c_int, descriptor: libc::c_int) -> Option<Self> {
+        let (size, protection) = (size_of::<Answer>(), libc::PROT_READ | libc::PROT_WRITE);
         // SAFETY: a new mapping at an address of the kernel's choice.
-        let page =
-            unsafe { libc::mmap(ptr::null_mut(), size_of::<Answer>(), protection, flags, -1, 0) };
+        let page = unsafe { libc::mmap(ptr::null_mut(), size, protection, flags, descriptor, 0) };
         if page == libc::MAP_FAILED { None } else { NonNull::new(page.cast()).map(Self) }
+    }
+
+    /// One that a process of the same build can share, by way of the descriptor.
+    #[cfg(feature = "pool")]
+    pub(crate) fn shared() -> Option<(Self, OwnedFd)> {
+        use nix::sys::memfd::{MFdFlags, memfd_create};
+
+        let memory = memfd_create(c"timeout-runtime", MFdFlags::MFD_CLOEXEC).ok()?;
+        nix::unistd::ftruncate(&memory, size_of::<Answer>().try_into().ok()?).ok()?;
+        Some((Self::of(memory.as_fd())?, memory))
+    }
+
+    /// The page that [`shared`](Self::shared) made.
+    #[cfg(feature = "pool")]
+    pub(crate) fn of(memory: BorrowedFd<'_>) -> Option<Self> {
+        if !cfg!(feature = "backtrace") {
+            return None;
+        }
+        Self::map(libc::MAP_SHARED, memory.as_raw_fd())
     }
 
     fn answer(&self) -> &Answer {
@@ -124,7 +147,7 @@ static SLATE: AtomicPtr<Answer> = AtomicPtr::new(ptr::null_mut());
 static BODY: AtomicU64 = AtomicU64::new(0);
 
 /// In a child: from now on this thread answers, whichever the system asks.
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "pool", feature = "tokio"))]
 pub(crate) fn answer_here() {
     BODY.store(this_thread(), Ordering::Release);
 }

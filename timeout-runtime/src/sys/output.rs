@@ -136,6 +136,13 @@ pub(crate) fn flush_in_child() {
     flush_c();
 }
 
+/// Flushes the output of a child that has no thread but those it had before the body.
+#[cfg(feature = "pool")]
+pub(crate) fn flush_alone() {
+    let _ = stdout().flush();
+    flush_c();
+}
+
 /// The alarm of a child whose last word is said.
 extern "C" fn leave_unflushed(_: i32) {
     exit::now(0);

@@ -2,12 +2,18 @@
 //!
 //! # Safety
 //!
-//! A descriptor is borrowed by its number in one place, where the owner cannot be reached.
+//! A descriptor is borrowed by its number in one place, where the owner cannot be reached, and taken
+//! by it in another, where it was inherited.
 #![expect(unsafe_code, reason = "see the heading")]
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+#[cfg(feature = "pool")]
+use std::os::fd::FromRawFd;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+#[cfg(feature = "pool")]
+use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -36,6 +42,45 @@ pub(crate) struct Writer {
 
 /// A descriptor by its number, for those who cannot reach its owner: the panic hook.
 pub(crate) struct Raw(pub(crate) i32);
+
+/// The ends of a process that was started afresh, under the numbers that it was told.
+#[cfg(feature = "pool")]
+pub(crate) fn inherited(number: i32) -> io::Result<OwnedFd> {
+    if number <= 2 {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    // SAFETY: it was inherited for this process alone, and is taken once.
+    let end = unsafe { OwnedFd::from_raw_fd(number) };
+    // What the body starts does not inherit it in turn.
+    fcntl(&end, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+    Ok(end)
+}
+
+/// A stream, the first end of which does not block.
+#[cfg(feature = "pool")]
+pub(crate) fn stream() -> io::Result<(UnixStream, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let above = |end: UnixStream| above_stdio(end.into()).map(UnixStream::from);
+    let (ours, theirs) = (above(ours)?, above(theirs)?);
+    ours.set_nonblocking(true)?;
+    Ok((ours, theirs))
+}
+
+/// Sends what there is room for. Without the signal that a closed end brings, which ends a program
+/// that does not ignore it.
+#[cfg(feature = "pool")]
+pub(crate) fn send(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: the bytes live through the call.
+    let sent = retry(|| unsafe {
+        Errno::result(libc::send(
+            stream.as_raw_fd(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            libc::MSG_NOSIGNAL,
+        ))
+    })?;
+    Ok(sent.unsigned_abs())
+}
 
 /// A pipe, both ends closed on exec and clear of the descriptors 0 to 2.
 pub(crate) fn pipe() -> io::Result<(Reader, Writer)> {
@@ -90,6 +135,14 @@ impl AsFd for Reader {
 }
 
 impl Writer {
+    /// In a process that was started afresh.
+    #[cfg(feature = "pool")]
+    pub(crate) fn inherited(number: i32, caller: (u32, i32)) -> io::Result<Self> {
+        let file = File::from(inherited(number)?);
+        let identity = identity(&file)?;
+        Ok(Self { file, identity, caller, written: 0, trusted: true, torn: false })
+    }
+
     /// What is written from here on is one frame, and before that it is to be made sure that the
     /// descriptor is still this pipe.
     pub(crate) fn distrust(&mut self) {

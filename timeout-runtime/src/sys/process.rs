@@ -65,6 +65,19 @@ pub(super) fn reap_later(mut process: Process) {
     });
 }
 
+/// The processor time of this process and of those that it waited for, in microseconds.
+#[cfg(feature = "pool")]
+pub(crate) fn own_cpu_time() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+
+    let of = |who| {
+        let Ok(usage) = getrusage(who) else { return 0 };
+        let micros = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
+        (micros(usage.user_time()) + micros(usage.system_time())).unsigned_abs()
+    };
+    of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
+}
+
 pub(super) fn usage(usage: &libc::rusage) -> Usage {
     #[allow(clippy::useless_conversion, reason = "the types differ between systems")]
     let seconds = |time: libc::timeval| {

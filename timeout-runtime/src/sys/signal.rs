@@ -85,6 +85,14 @@ pub(crate) fn take_over_sigterm() {
     let _ = unsafe { sigaction(Signal::SIGTERM, &action) };
 }
 
+/// After a body that took it over: the next one has not.
+#[cfg(feature = "pool")]
+pub(crate) fn give_sigterm_back() {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed.
+    let _ = unsafe { sigaction(Signal::SIGTERM, &default) };
+}
+
 pub(crate) fn sigterm_came() -> bool {
     SIGTERM_CAME.load(Ordering::Relaxed)
 }

@@ -1,5 +1,5 @@
 //! The stack of this thread as addresses; resolving them to names is the caller's part, which has
-//! the same program mapped at the same place.
+//! the same program mapped at the same place, or at one that is known here.
 //!
 //! # Safety
 //!
@@ -10,6 +10,11 @@
 /// Calls `visit` with each address, innermost first, as long as it wants more.
 #[cfg(feature = "backtrace")]
 pub(crate) fn each(mut visit: impl FnMut(u64) -> bool) {
+    let mut visit = |address: u64| {
+        #[cfg(feature = "pool")]
+        let Some(address) = super::image::for_reader(address) else { return true };
+        visit(address)
+    };
     // SAFETY: see the heading.
     unsafe { backtrace::trace_unsynchronized(|frame| visit(frame.ip() as u64)) };
 }

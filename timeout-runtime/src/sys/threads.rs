@@ -29,6 +29,28 @@ fn has_no_other() -> bool {
     std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == 3)
 }
 
+/// Tells whether there are more threads than there were.
+#[cfg(feature = "pool")]
+#[derive(Debug)]
+pub(crate) struct Census {
+    tasks: std::fs::File,
+    links: u64,
+}
+
+#[cfg(feature = "pool")]
+impl Census {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let tasks = std::fs::File::open("/proc/self/task")?;
+        let links = tasks.metadata()?.nlink();
+        Ok(Self { tasks, links })
+    }
+
+    /// Not if it cannot be told, because the body has closed the descriptor.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.tasks.metadata().is_ok_and(|tasks| tasks.is_dir() && tasks.nlink() == self.links)
+    }
+}
+
 fn never_had_another() -> bool {
     static FLAG: OnceLock<usize> = OnceLock::new();
     let address = *FLAG.get_or_init(|| {
@@ -63,8 +85,8 @@ impl<F> Vouched<F> {
 }
 
 /// As much stack as a program's first thread usually has; what is not used costs nothing.
-#[cfg(feature = "tokio")]
-const STACK: usize = 8 << 20;
+#[cfg(any(feature = "pool", feature = "tokio"))]
+pub(crate) const STACK: usize = 8 << 20;
 
 /// In a child: runs what never returns on a new thread, without the thread-locals of this one, which
 /// waits for ever. Comes back only if there is no such thread.

@@ -122,6 +122,9 @@ impl Gathering {
         while self.goes_on() {
             self.step().await;
         }
+        if self.scanner.is_idle() {
+            return self.watch.take();
+        }
         turn().await;
         self.read_the_rest();
         let watch = self.watch.as_mut()?;
@@ -150,7 +153,8 @@ impl Gathering {
     }
 
     fn goes_on(&self) -> bool {
-        self.watch.as_ref().is_some_and(|watch| !watch.ended && !watch.is_stuck())
+        let is_under_way = |watch: &Watch| !watch.ended && !watch.is_stuck();
+        !self.scanner.is_idle() && self.watch.as_ref().is_some_and(is_under_way)
     }
 
     async fn step(&mut self) {

@@ -41,8 +41,8 @@ enum Started {
 
 async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
     let mut start = Start::new(report, grace)?;
-    if !turn_before(start.deadline).await {
-        return Err(start.too_late());
+    if !turn_before(start.terms.deadline).await {
+        return Err(start.terms.too_late());
     }
     loop {
         let output = prepare(&start).await?;
@@ -51,12 +51,12 @@ async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
             Forked::Caller(watch, word) => (watch, word),
         };
         let gathering = Gathering::new(watch).await;
-        let mut gathering = gathering.map_err(|error| start.failed(error))?;
+        let mut gathering = gathering.map_err(|error| start.terms.failed(error))?;
         let Some(word) = word else { return Ok(Started::Caller(gathering)) };
         match word.of(gathering.first().await) {
             First::Ready(Some(printed)) => {
                 let echoing = gathering.echo(printed).await;
-                return echoing.map(Started::Caller).map_err(|error| start.failed(error));
+                return echoing.map(Started::Caller).map_err(|error| start.terms.failed(error));
             }
             // Of the other it is gathered, and will be found there.
             First::Ready(None) | First::Other(_) => return Ok(Started::Caller(gathering)),
@@ -66,7 +66,9 @@ async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
             }
             First::Missing => {
                 let ended = gathering.ended().await;
-                return Err(ended.map_or_else(|| start.too_late(), |ended| start.unready(ended)));
+                return Err(
+                    ended.map_or_else(|| start.terms.too_late(), |ended| start.unready(ended))
+                );
             }
         }
     }
@@ -74,14 +76,14 @@ async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
 
 /// A stream that another thread holds is waited for apart, and not past the deadline.
 async fn prepare(start: &Start<'_>) -> Result<Prepared, Error> {
-    let (contended, deadline) = (start.contended, start.deadline);
+    let (contended, deadline) = (start.contended, start.terms.deadline);
     if contended == Streams::default() {
         return start.prepare();
     }
     let prepared = apart(move || Prepared::new(contended, deadline));
     let prepared = match deadline.instant() {
         Some(instant) => {
-            timeout_at(instant.into(), prepared).await.map_err(|_| start.too_late())?
+            timeout_at(instant.into(), prepared).await.map_err(|_| start.terms.too_late())?
         }
         None => prepared.await,
     };

@@ -13,11 +13,15 @@ mod volume;
 
 pub(crate) use self::exit::end_before_inherited_handlers;
 pub(crate) use self::fuse::light_fuse;
+#[cfg(feature = "pool")]
+pub(crate) use self::fuse::relight_fuse;
 pub(crate) use self::process::Process;
 pub(crate) use self::stack::this_threads_stack;
 pub(crate) use self::stdio::{discard_c, flush_c};
 pub(crate) use self::tie::{end_with_caller, tie_to};
 pub(crate) use self::tree::end_own;
+#[cfg(feature = "pool")]
+pub(crate) use self::tree::has_children;
 pub(crate) use self::volume::grow_pipe;
 
 /// As debuggers and `top` show it.

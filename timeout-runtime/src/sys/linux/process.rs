@@ -77,6 +77,17 @@ impl Process {
         Ready { ended: fired(&watched[0]), readable: watched[1..].iter().any(fired) }
     }
 
+    /// Waits for room in a pipe to the process, or for its end. Whether there may be room.
+    #[cfg(feature = "pool")]
+    pub(crate) fn wait_for_room(&self, pipe: BorrowedFd<'_>, until: Deadline) -> bool {
+        let mut watched = [
+            PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN),
+            PollFd::new(pipe, PollFlags::POLLOUT),
+        ];
+        let result = retry(|| ppoll(&mut watched, until.remaining().map(timespec), None));
+        result.is_ok() && watched[0].any() != Some(true)
+    }
+
     fn has_ended(&self) -> bool {
         let flags = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG;
         let looked = self.waitid(flags, ptr::null_mut());

@@ -234,7 +234,7 @@ pub(super) fn try_end_own() -> bool {
     true
 }
 
-fn has_children() -> bool {
+pub(crate) fn has_children() -> bool {
     let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::WEXITED;
     waitid(Id::All, flags | WaitPidFlag::__WALL) != Err(Errno::ECHILD)
 }

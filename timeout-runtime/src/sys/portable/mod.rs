@@ -32,3 +32,12 @@ pub(crate) fn discard_c() {}
 
 /// Each system has a name of its own for this, too.
 pub(crate) fn name_thread(_: &std::ffi::CStr) {}
+
+#[cfg(feature = "pool")]
+pub(crate) fn relight_fuse(_: std::time::Duration) {}
+
+/// Nothing portable finds them, and what is left of the group ends with the child.
+#[cfg(feature = "pool")]
+pub(crate) fn has_children() -> bool {
+    false
+}

@@ -55,6 +55,18 @@ impl Process {
         }
     }
 
+    /// As the Linux path's, in steps.
+    #[cfg(feature = "pool")]
+    pub(crate) fn wait_for_room(&mut self, pipe: BorrowedFd<'_>, until: Deadline) -> bool {
+        let mut one = [PollFd::new(pipe, PollFlags::POLLOUT)];
+        while !matches!(poll(&mut one, 5u8), Ok(1..)) {
+            if self.has_ended() || until.has_passed() {
+                return false;
+            }
+        }
+        true
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let _ = kill(self.pid, signal);
     }

@@ -1,0 +1,141 @@
+//! What a function expands to whose child is no copy of the caller.
+
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Crossing, Departs};
+use crate::call::Pending;
+use crate::child::Sink;
+use crate::error::CodecError;
+use crate::remote::{Packing, Parcel};
+use crate::{StartMethod, Timeout, codec};
+
+/// What an argument can be, or refer to.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to another process",
+    label = "this does not implement serde's `Serialize` and `Deserialize`",
+    note = "with the start methods `spawn` and `pool` arguments cross serialized: derive both for your \
+            own type (`#[derive(serde::Serialize, serde::Deserialize)]`), or write `start = \"fork\"`, \
+            where the child has all arguments as they are"
+)]
+pub trait Sent {
+    /// What is made of it in the child.
+    type Wire: DeserializeOwned;
+    /// In the caller.
+    ///
+    /// # Errors
+    ///
+    /// The encoder's.
+    fn pack(&self, packing: &mut Packing) -> Result<(), CodecError>;
+    /// In the child.
+    fn lend(wire: &Self::Wire) -> &Self;
+    /// In the child.
+    fn lend_mut(wire: &mut Self::Wire) -> &mut Self;
+}
+
+impl<T: Serialize + DeserializeOwned> Sent for T {
+    type Wire = T;
+
+    fn pack(&self, packing: &mut Packing) -> Result<(), CodecError> {
+        codec::encode(self, &mut packing.0)
+    }
+
+    fn lend(wire: &T) -> &T {
+        wire
+    }
+
+    fn lend_mut(wire: &mut T) -> &mut T {
+        wire
+    }
+}
+
+macro_rules! owned {
+    ($(($($parameter:ident)?) $borrowed:ty => $owned:ty,)*) => {$(
+        impl $(<$parameter: Serialize + DeserializeOwned>)? Sent for $borrowed {
+            type Wire = $owned;
+
+            fn pack(&self, packing: &mut Packing) -> Result<(), CodecError> {
+                codec::encode(self, &mut packing.0)
+            }
+
+            fn lend(wire: &$owned) -> &Self {
+                wire
+            }
+
+            fn lend_mut(wire: &mut $owned) -> &mut Self {
+                wire
+            }
+        }
+    )*};
+}
+
+owned! {
+    () str => String,
+    () Path => PathBuf,
+    () OsStr => OsString,
+    (T) [T] => Vec<T>,
+}
+
+impl Sent for CStr {
+    type Wire = CString;
+
+    fn pack(&self, packing: &mut Packing) -> Result<(), CodecError> {
+        codec::encode(self, &mut packing.0)
+    }
+
+    fn lend(wire: &CString) -> &Self {
+        wire
+    }
+
+    fn lend_mut(_: &mut CString) -> &mut Self {
+        unreachable!("nothing can be done to a `&mut CStr`")
+    }
+}
+
+/// In the child, at its end: what the body returned, and what it did to its arguments.
+///
+/// # Errors
+///
+/// The encoder's.
+pub fn send_back<R>(
+    sink: &mut Sink<'_>,
+    crossing: Crossing<R>,
+    carried: &[&dyn Departs],
+    value: R,
+) -> Result<(), CodecError> {
+    (crossing.encode)(value, sink)?;
+    carried.iter().try_for_each(|argument| argument.write(sink))
+}
+
+/// In the caller: has it done in a process of its own.
+#[must_use]
+pub fn spawn(timeout: Timeout, function: &'static str, parcel: Parcel) -> Pending {
+    timeout.start_method(StartMethod::Spawn).start_remote(function, parcel)
+}
+
+/// In the caller: has it done by a worker.
+#[must_use]
+pub fn pool(timeout: Timeout, function: &'static str, parcel: Parcel) -> Pending {
+    timeout.start_method(StartMethod::Pool).start_remote(function, parcel)
+}
+
+/// As [`spawn`], awaited.
+#[cfg(feature = "tokio")]
+pub async fn spawn_async(timeout: Timeout, function: &'static str, parcel: Parcel) -> Pending {
+    timeout.start_method(StartMethod::Spawn).start_remote_awaited(function, parcel).await
+}
+
+/// As [`pool`], awaited.
+#[cfg(feature = "tokio")]
+pub async fn pool_async(timeout: Timeout, function: &'static str, parcel: Parcel) -> Pending {
+    timeout.start_method(StartMethod::Pool).start_remote_awaited(function, parcel).await
+}
+
+/// In the child: runs an async body to its end.
+#[cfg(feature = "tokio")]
+pub fn block_on<F: Future>(sink: &mut Sink<'_>, body: impl FnOnce() -> F) -> F::Output {
+    sink.block_on(body)
+}

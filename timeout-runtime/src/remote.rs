@@ -1,0 +1,155 @@
+//! What crosses to a child that is no copy of the caller: which function, and its arguments.
+
+use std::any::type_name;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::__private::Sent;
+use crate::child::Sink;
+use crate::codec;
+use crate::error::CodecError;
+use crate::frame::{Receiver, Sender};
+use crate::sys::image::{self, Identity};
+use crate::sys::surroundings::Surroundings;
+
+/// What runs in the child: takes its arguments, and sends what became of them.
+pub type Thunk = fn(&mut Arguments<'_>, &mut Sink<'_>) -> Result<(), CodecError>;
+
+/// In the child: the arguments of one call, in their order.
+pub struct Arguments<'a>(pub(crate) Receiver<&'a UnixStream>);
+
+impl Arguments<'_> {
+    /// The next argument.
+    ///
+    /// # Errors
+    ///
+    /// The decoder's.
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, CodecError> {
+        codec::decode(&mut self.0)
+    }
+}
+
+/// Where the arguments go.
+pub struct Packing(pub(crate) Sender<Vec<u8>>);
+
+/// In the caller: a function and its arguments, packed for another process.
+pub struct Parcel {
+    thunk: Thunk,
+    type_name: &'static str,
+    arguments: Result<Packing, CodecError>,
+}
+
+impl Parcel {
+    /// For a function that returns an `R`.
+    #[must_use]
+    pub fn new<R>(thunk: Thunk) -> Self {
+        Self { thunk, type_name: type_name::<R>(), arguments: Ok(Packing(Sender::new(Vec::new()))) }
+    }
+
+    /// One more argument.
+    #[must_use]
+    pub fn with<T: Sent + ?Sized>(mut self, name: &str, argument: &T) -> Self {
+        if let Ok(packing) = &mut self.arguments {
+            if let Err(error) = argument.pack(packing) {
+                let (type_name, reason) = error.parts();
+                let reason = format!("{reason} (parameter `{name}`)");
+                self.arguments = Err(CodecError::new(type_name, reason));
+            }
+        }
+        self
+    }
+
+    /// Whether the executable has the function, and the arguments could be written.
+    pub(crate) fn pack(self) -> Result<Packed, Refusal> {
+        let offset = image::offset_of(self.thunk as *const ()).ok_or_else(|| {
+            Refusal::Start(io::Error::other(
+                "the function is in a shared library, which a process started afresh may not have \
+                 loaded: use the start method `fork` there",
+            ))
+        })?;
+        let Packing(sender) = self.arguments.map_err(Refusal::Encode)?;
+        Ok(Packed { offset, type_name: self.type_name, arguments: sender.into_frame() })
+    }
+}
+
+/// Why a parcel cannot go.
+pub(crate) enum Refusal {
+    Start(io::Error),
+    Encode(CodecError),
+}
+
+pub(crate) struct Packed {
+    pub(crate) offset: u64,
+    pub(crate) type_name: &'static str,
+    /// As a frame.
+    pub(crate) arguments: Vec<u8>,
+}
+
+/// What the child is told before the arguments.
+pub(crate) struct Request {
+    pub(crate) identity: Identity,
+    /// Where the caller has the executable.
+    pub(crate) base: u64,
+    pub(crate) thunk: u64,
+    pub(crate) type_name: String,
+    /// Of the call whose deadline is the nearest: how it is called, its limit, the time that it has
+    /// been under way, and what is left.
+    pub(crate) function: String,
+    pub(crate) limit: Option<Duration>,
+    pub(crate) elapsed: Duration,
+    pub(crate) left: Option<Duration>,
+    /// Until the kernel ends the child, if nobody else does.
+    pub(crate) fuse: Option<Duration>,
+    /// Where these are not what the child has.
+    pub(crate) surroundings: Option<Surroundings>,
+    /// To be called before the first body.
+    pub(crate) initializer: Option<u64>,
+    /// Nothing comes after it.
+    pub(crate) is_last: bool,
+}
+
+/// As it crosses.
+type Parts = (
+    Identity,
+    (u64, u64, Option<u64>, bool),
+    (String, String),
+    (Option<Duration>, Duration, Option<Duration>, Option<Duration>),
+    Option<Surroundings>,
+);
+
+impl Request {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let parts = (
+            self.identity,
+            (self.base, self.thunk, self.initializer, self.is_last),
+            (&self.type_name, &self.function),
+            (self.limit, self.elapsed, self.left, self.fuse),
+            &self.surroundings,
+        );
+        codec::to_bytes(&parts)
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (identity, calls, (type_name, function), times, surroundings) =
+            codec::from_bytes::<Parts>(bytes)?;
+        let (base, thunk, initializer, is_last) = calls;
+        let (limit, elapsed, left, fuse) = times;
+        Some(Self {
+            identity,
+            base,
+            thunk,
+            type_name,
+            function,
+            limit,
+            elapsed,
+            left,
+            fuse,
+            surroundings,
+            initializer,
+            is_last,
+        })
+    }
+}

@@ -1,0 +1,298 @@
+//! Children that are kept from one call to the next.
+
+use std::io;
+use std::process;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::StartMethod;
+use super::fresh::{Rest, Worker};
+use crate::limit::Deadline;
+use crate::pool::Settings;
+use crate::sys::cell::Published;
+use crate::sys::image;
+use crate::watch::Watch;
+
+/// The workers of this process.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    process: u32,
+    state: Mutex<State>,
+    /// A worker came back, or ended.
+    freed: Condvar,
+    /// There is something for the keeper.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    settings: Settings,
+    /// With the time since when; the one that came back last is taken first.
+    idle: Vec<(Worker, Instant)>,
+    /// All that there are.
+    count: usize,
+    /// Calls that wait for one.
+    waiting: usize,
+    has_keeper: bool,
+}
+
+/// How long one is kept that is more than the settings keep: it may be wanted again at once.
+const SPARE: Duration = Duration::from_millis(100);
+
+impl Workers {
+    /// Those of this very process: a child that was forked has none of its caller's.
+    pub(crate) fn own() -> Option<&'static Self> {
+        static OWN: Published<Workers> = Published::new();
+
+        let process = process::id();
+        let known = OWN.get();
+        if known.is_some_and(|workers| workers.process == process) {
+            return known;
+        }
+        let state = State {
+            settings: known.map_or_else(Settings::new, Self::settings_at_fork),
+            idle: Vec::new(),
+            count: 0,
+            waiting: 0,
+            has_keeper: false,
+        };
+        let own = Self {
+            process,
+            state: Mutex::new(state),
+            freed: Condvar::new(),
+            changed: Condvar::new(),
+        };
+        OWN.publish_after(known, own)
+    }
+
+    /// Of the process that this one is a copy of, where no thread changed them at that moment.
+    fn settings_at_fork(&self) -> Settings {
+        self.state.try_lock().map_or_else(|_| Settings::new(), |state| state.settings)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn apply(&self, settings: Settings) {
+        self.lock().settings = settings;
+        self.freed.notify_all();
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn initializer(&self) -> Option<fn()> {
+        self.lock().settings.initializer
+    }
+
+    #[cfg(feature = "tokio")]
+    fn take_idle(&self) -> Option<Worker> {
+        let (mut worker, since) = self.lock().idle.pop()?;
+        if worker.is_quiet() {
+            return Some(worker);
+        }
+        // Ending it takes time: that is for who has it.
+        self.lock().idle.insert(0, (worker, since));
+        None
+    }
+
+    /// An idle worker, or a new one. `None`: there is none before the deadline.
+    fn take(&self, deadline: Deadline) -> io::Result<Option<Worker>> {
+        let mut state = self.lock();
+        loop {
+            if let Some((mut worker, _)) = state.idle.pop() {
+                drop(state);
+                if worker.is_quiet() {
+                    return Ok(Some(worker));
+                }
+                // It was ended by somebody else, or has something to say that nobody asked for.
+                worker.end();
+                self.forget_one();
+                state = self.lock();
+            } else if state.count < state.settings.workers {
+                state.count += 1;
+                drop(state);
+                let worker = Worker::start();
+                if worker.is_err() {
+                    self.forget_one();
+                }
+                return worker.map(Some);
+            } else if deadline.has_passed() {
+                return Ok(None);
+            } else {
+                state.waiting += 1;
+                state = wait(&self.freed, state, deadline);
+                state.waiting -= 1;
+            }
+        }
+    }
+
+    fn give_back(&'static self, worker: Worker) {
+        let mut state = self.lock();
+        let is_used_up = worker.calls() >= state.settings.max_calls;
+        if is_used_up || !self.has_keeper(&mut state) {
+            drop(state);
+            worker.end();
+            return self.forget_one();
+        }
+        state.idle.push((worker, Instant::now()));
+        if state.idle.len() > state.settings.kept {
+            self.changed.notify_one();
+        }
+        self.wake_one(&state);
+    }
+
+    fn forget_one(&self) {
+        let mut state = self.lock();
+        state.count -= 1;
+        self.wake_one(&state);
+    }
+
+    fn wake_one(&self, state: &State) {
+        if state.waiting > 0 {
+            self.freed.notify_one();
+        }
+    }
+
+    /// Ends those that are idle now.
+    pub(crate) fn end_idle(&self) {
+        let idle = std::mem::take(&mut self.lock().idle);
+        for (worker, _) in idle {
+            worker.end();
+            self.forget_one();
+        }
+        self.changed.notify_all();
+    }
+
+    /// One thread looks after the idle ones as long as there are any.
+    fn has_keeper(&'static self, state: &mut State) -> bool {
+        if !state.has_keeper {
+            let keeper = thread::Builder::new().name("timeout-pool".to_owned());
+            state.has_keeper = keeper.spawn(|| self.keep()).is_ok();
+        }
+        state.has_keeper
+    }
+
+    fn keep(&self) {
+        let mut state = self.lock();
+        loop {
+            let State { settings, idle, .. } = &*state;
+            let spare = idle.len().saturating_sub(settings.kept);
+            let expiry = |index: usize, since: Instant| {
+                let kept = if index < spare { Some(SPARE) } else { settings.idle };
+                Deadline::after(since, kept)
+            };
+            let next = idle.iter().enumerate().map(|(index, (_, since))| expiry(index, *since));
+            let next = next.fold(Deadline::NEVER, Deadline::min);
+            let due = idle
+                .iter()
+                .enumerate()
+                .position(|(index, (_, since))| expiry(index, *since).has_passed());
+            if let Some(index) = due {
+                let (worker, _) = state.idle.remove(index);
+                drop(state);
+                worker.end();
+                self.forget_one();
+                state = self.lock();
+            } else if state.idle.is_empty() {
+                state.has_keeper = false;
+                return;
+            } else {
+                state = wait(&self.changed, state, next);
+            }
+        }
+    }
+}
+
+fn wait<'a>(
+    condition: &Condvar,
+    state: MutexGuard<'a, State>,
+    until: Deadline,
+) -> MutexGuard<'a, State> {
+    match until.remaining() {
+        None => condition.wait(state).unwrap_or_else(PoisonError::into_inner),
+        Some(left) => {
+            let woken = condition.wait_timeout(state, left);
+            woken.unwrap_or_else(PoisonError::into_inner).0
+        }
+    }
+}
+
+/// The right to a worker, and where it goes after the call.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    /// `None`: it ends with the call.
+    workers: Option<&'static Workers>,
+    rest: Option<Rest>,
+    has_worker: bool,
+    /// What it has used, once it waits for another call.
+    cpu_time: Option<Duration>,
+}
+
+impl Lease {
+    pub(crate) fn new(method: StartMethod) -> Self {
+        let workers = (method == StartMethod::Pool).then(Workers::own).flatten();
+        Self { workers, rest: None, has_worker: false, cpu_time: None }
+    }
+
+    pub(crate) fn is_last(&self) -> bool {
+        self.workers.is_none()
+    }
+
+    pub(crate) fn initializer(&self) -> Option<u64> {
+        image::offset_of(self.workers?.initializer()? as *const ())
+    }
+
+    /// One that is there already.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn idle_worker(&mut self) -> Option<Worker> {
+        let worker = self.workers?.take_idle();
+        self.has_worker = worker.is_some();
+        worker
+    }
+
+    /// `None`: there is none before the deadline.
+    pub(crate) fn worker(&mut self, deadline: Deadline) -> io::Result<Option<Worker>> {
+        let worker = match self.workers {
+            Some(workers) => workers.take(deadline)?,
+            None => Some(Worker::start()?),
+        };
+        self.has_worker = worker.is_some();
+        Ok(worker)
+    }
+
+    pub(crate) fn with(mut self, rest: Rest) -> Self {
+        self.rest = Some(rest);
+        self
+    }
+
+    /// What was used before the call.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        self.rest.as_ref().map(Rest::cpu_time).unwrap_or_default()
+    }
+
+    /// The worker waits for another call.
+    pub(crate) fn rests(&mut self, cpu_time: Duration) {
+        self.cpu_time = Some(cpu_time);
+    }
+
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.cpu_time.is_some()
+    }
+
+    /// The worker is for others from now on.
+    pub(crate) fn give_back(mut self, watch: Watch) {
+        if let (Some(workers), Some(rest)) = (self.workers, self.rest.take()) {
+            self.has_worker = false;
+            workers.give_back(rest.back(watch, self.cpu_time.unwrap_or_default()));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(workers) = self.workers.filter(|_| self.has_worker) {
+            workers.forget_one();
+        }
+    }
+}

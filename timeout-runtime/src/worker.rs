@@ -1,0 +1,192 @@
+//! This program started afresh, to run bodies: in place of `main`.
+
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use nix::unistd::{Pid, getppid};
+
+use crate::child::{Child, Sink};
+use crate::current;
+use crate::frame::{End, Receiver, Record, Tag};
+use crate::limit::{Deadline, Limit};
+use crate::panic;
+use crate::remote::{Arguments, Request, Thunk};
+use crate::report::Report;
+use crate::sys::hang::{self, Slate};
+use crate::sys::threads::Census;
+use crate::sys::{self, exit, image, pipe};
+
+/// The variable that tells such a process from any other. It is gone before a body runs.
+pub(crate) const TRIGGER: &str = "TIMEOUT_RUNTIME_CHILD";
+
+/// The program was linked so that this module comes before `main`.
+static IS_READY: AtomicBool = AtomicBool::new(false);
+
+ctor::declarative::ctor! {
+    #[ctor(unsafe)]
+    fn before_main() {
+        IS_READY.store(true, Ordering::Relaxed);
+        if !image::is_privileged() {
+            enter();
+        }
+    }
+}
+
+/// Whether a process of this program that is started afresh comes here, and not to its `main`.
+pub(crate) fn is_ready() -> bool {
+    IS_READY.load(Ordering::Relaxed)
+}
+
+/// What such a process is told by the variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inherited {
+    pub(crate) caller: u32,
+    pub(crate) requests: i32,
+    pub(crate) results: i32,
+    /// The caller's end of it, by the caller's number.
+    pub(crate) reader: i32,
+    pub(crate) slate: i32,
+}
+
+impl Inherited {
+    pub(crate) fn to_text(self) -> String {
+        let Self { caller, requests, results, reader, slate } = self;
+        format!("{caller} {requests} {results} {reader} {slate}")
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let inherited = Self {
+            caller: words.next()?.parse().ok()?,
+            requests: words.next()?.parse().ok()?,
+            results: words.next()?.parse().ok()?,
+            reader: words.next()?.parse().ok()?,
+            slate: words.next()?.parse().ok()?,
+        };
+        words.next().is_none().then_some(inherited)
+    }
+}
+
+/// Returns to `main` in a process that is none of these.
+fn enter() {
+    let trigger = sys::surroundings::take_variable(TRIGGER);
+    let Some(inherited) = trigger.as_deref().and_then(Inherited::from_text) else { return };
+    let caller = Pid::from_raw(inherited.caller.try_into().unwrap_or_default());
+    sys::platform::tie_to(caller);
+    sys::platform::end_with_caller();
+    if getppid() != caller {
+        exit::now(0);
+    }
+    // A program's first thread has a name, which only the standard library can give it.
+    let body = thread::Builder::new().name("main".to_owned()).stack_size(sys::threads::STACK);
+    match body.spawn(move || -> Infallible { serve_all(inherited) }) {
+        Ok(body) => drop(body.join()),
+        Err(_) => exit::now(FAILED),
+    }
+    exit::now(FAILED)
+}
+
+/// A failure that is none of a body's.
+const FAILED: i32 = 125;
+
+fn serve_all(inherited: Inherited) -> ! {
+    let caller = (inherited.caller, inherited.reader);
+    let results = pipe::Writer::inherited(inherited.results, caller);
+    let (Ok(requests), Ok(results)) = (pipe::inherited(inherited.requests), results) else {
+        exit::now(FAILED)
+    };
+    panic::install_hook();
+    panic::wants_stack();
+    image::write_for(0);
+    let mut child = Child::fresh(results);
+    current::become_child(Deadline::NEVER, Report::new("", Limit::never()), child.number());
+    // Without one there is no trace.
+    let memory = pipe::inherited(inherited.slate).ok();
+    if let Some(slate) = memory.and_then(|memory| Slate::of(memory.as_fd())) {
+        slate.listen();
+        hang::answer_here();
+    }
+    let requests = UnixStream::from(requests);
+    let Ok(census) = Census::new() else { exit::now(FAILED) };
+    loop {
+        serve_next(&mut child, &requests, &census);
+    }
+}
+
+fn serve_next(child: &mut Child, requests: &UnixStream, census: &Census) {
+    let mut receiver = Receiver::new(requests);
+    let request = match receiver.first() {
+        Some(End::Record(Record { tag: Tag::Request, payload })) => Request::from_bytes(&payload),
+        // The caller needs this process no more.
+        Some(End::Missing) => exit::now(0),
+        _ => None,
+    };
+    let Some(request) = request else { exit::now(FAILED) };
+    if let Err(why) = prepare(child, &request) {
+        child.refuse(&why);
+    }
+    let thunk: Thunk = image::function_at(request.thunk);
+    let mut arguments = Arguments(receiver);
+    let mut job = |sink: &mut Sink<'_>| {
+        if let Some(initializer) = request.initializer {
+            image::function_at::<fn()>(initializer)();
+        }
+        thunk(&mut arguments, sink)
+    };
+    if request.is_last {
+        child.serve_last(&request.type_name, &mut job);
+    }
+    child.serve(&request.type_name, &mut job, census);
+}
+
+/// Everything that is to be so before the body runs.
+fn prepare(child: &Child, request: &Request) -> io::Result<()> {
+    if image::identity()? != request.identity {
+        return Err(io::Error::other("the process that was started is of another build"));
+    }
+    image::write_for(request.base);
+    if let Some(surroundings) = &request.surroundings {
+        surroundings.enter()?;
+    }
+    let limit = request.limit.map_or(Limit::never(), Limit::after);
+    let function = interned(&request.function);
+    let now = Instant::now();
+    let started = now.checked_sub(request.elapsed).unwrap_or(now);
+    let report = Report::begun(function, limit, started);
+    current::become_child_again(Deadline::after(now, request.left), report, child.number());
+    sys::platform::relight_fuse(request.fuse.unwrap_or_default());
+    Ok(())
+}
+
+/// The names of functions are few.
+fn interned(name: &str) -> &'static str {
+    static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.iter().find(|known| **known == name) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    names.push(name);
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_inherited_is_told_whole() {
+        let inherited = Inherited { caller: 7, requests: 10, results: 11, reader: 12, slate: 13 };
+        assert_eq!(Inherited::from_text(&inherited.to_text()), Some(inherited));
+        for other in ["", "1", "1 2 3 4", "1 2 3 4 5 6", "a b c d e", "1 2 3 4 5 "] {
+            assert_eq!(Inherited::from_text(other), None, "{other:?}");
+        }
+    }
+}
