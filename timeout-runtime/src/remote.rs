@@ -109,6 +109,8 @@ pub(crate) struct Request {
     pub(crate) initializer: Option<u64>,
     /// Nothing comes after it.
     pub(crate) is_last: bool,
+    /// Where the body is to print, by the caller's number.
+    pub(crate) printed: Option<i32>,
 }
 
 /// As it crosses.
@@ -117,7 +119,7 @@ type Parts = (
     (u64, u64, Option<u64>, bool),
     (String, String),
     (Option<Duration>, Duration, Option<Duration>, Option<Duration>),
-    Option<Surroundings>,
+    (Option<Surroundings>, Option<i32>),
 );
 
 impl Request {
@@ -127,16 +129,17 @@ impl Request {
             (self.base, self.thunk, self.initializer, self.is_last),
             (&self.type_name, &self.function),
             (self.limit, self.elapsed, self.left, self.fuse),
-            &self.surroundings,
+            (&self.surroundings, self.printed),
         );
         codec::to_bytes(&parts)
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (identity, calls, (type_name, function), times, surroundings) =
+        let (identity, calls, (type_name, function), times, around) =
             codec::from_bytes::<Parts>(bytes)?;
         let (base, thunk, initializer, is_last) = calls;
         let (limit, elapsed, left, fuse) = times;
+        let (surroundings, printed) = around;
         Some(Self {
             identity,
             base,
@@ -150,6 +153,7 @@ impl Request {
             surroundings,
             initializer,
             is_last,
+            printed,
         })
     }
 }

@@ -21,6 +21,8 @@ pub(crate) mod image;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod memory;
 pub(crate) mod output;
+#[cfg(any(feature = "pool", feature = "tokio"))]
+pub(crate) mod overflow;
 pub(crate) mod pipe;
 pub(crate) mod place;
 pub(crate) mod process;

@@ -19,6 +19,7 @@ use crate::panic;
 use crate::remote::{Arguments, Request, Thunk};
 use crate::report::Report;
 use crate::sys::hang::{self, Slate};
+use crate::sys::output::capture::Diverted;
 use crate::sys::threads::Census;
 use crate::sys::{self, exit, image, pipe};
 
@@ -101,6 +102,7 @@ fn serve_all(inherited: Inherited) -> ! {
     let (Ok(requests), Ok(results)) = (pipe::inherited(inherited.requests), results) else {
         exit::now(FAILED)
     };
+    sys::overflow::watch_this_thread();
     panic::install_hook();
     panic::wants_stack();
     image::write_for(0);
@@ -139,10 +141,12 @@ fn serve_next(child: &mut Child, requests: &UnixStream, census: &Census) {
         }
         thunk(&mut arguments, sink)
     };
+    let diverted = request.printed.map(|number| Diverted::to(child.caller(), number));
     if request.is_last {
         child.serve_last(&request.type_name, &mut job);
     }
     child.serve(&request.type_name, &mut job, census);
+    drop(diverted);
 }
 
 /// Everything that is to be so before the body runs.

@@ -32,6 +32,7 @@ impl Child {
         let failure = sys::threads::hand_over(|| {
             current::move_body_here();
             hang::answer_here();
+            sys::overflow::watch_this_thread();
             cooperative::within_all(&around, &mut || match child.take() {
                 Some(child) => child.work(type_name, job),
                 None => exit::now(101),

@@ -13,6 +13,11 @@ impl Child {
         Self { pipe, is_captured: false }
     }
 
+    /// The process that it works for.
+    pub(crate) fn caller(&self) -> u32 {
+        self.pipe.caller()
+    }
+
     pub(crate) fn number(&self) -> i32 {
         self.pipe.number()
     }

@@ -182,13 +182,11 @@ impl Word {
         match first {
             Some(End::Record(record)) if record.tag == Tag::Ready => {
                 let capture = Capture::from_byte(first_byte(&record));
-                if capture == Capture::Captured && self.printed.is_some() {
-                    return First::Ready(self.printed);
-                }
                 if self.thread == thread::current().id() {
                     capture.remember();
                 }
-                First::Ready(None)
+                let is_captured = capture == Capture::Captured;
+                First::Ready(self.printed.filter(|_| is_captured))
             }
             Some(End::Record(record)) if record.tag == Tag::Contended => {
                 First::Contended(Streams::from_bits(first_byte(&record)))

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::StartMethod;
 use super::terms::{FUSE, Terms};
 use super::workers::Lease;
+use crate::Timeout;
 use crate::call::Pending;
 use crate::error::{Error, ErrorKind};
 use crate::frame::{Receiver, Sender, Tag};
@@ -15,6 +16,7 @@ use crate::limit::{Deadline, Limit};
 use crate::remote::{Packed, Parcel, Refusal, Request};
 use crate::report::Report;
 use crate::sys::hang::Slate;
+use crate::sys::output::capture::Capture;
 use crate::sys::surroundings::{Mark, Surroundings};
 use crate::sys::{image, pipe, respawn};
 use crate::watch::Watch;
@@ -32,6 +34,8 @@ pub(crate) struct Worker {
     calls: u64,
     /// What it has used so far.
     cpu_time: Duration,
+    /// Where it prints, for as long as it may ask for it.
+    printed: Option<pipe::Writer>,
 }
 
 impl Worker {
@@ -52,7 +56,8 @@ impl Worker {
         let process = respawn::respawn((worker::TRIGGER, inherited.to_text()), &shared)?;
         let grace = Some(Duration::ZERO);
         let watch = Watch::new(process, reader, Deadline::NEVER, grace, Deadline::NEVER, slate);
-        Ok(Self { watch, requests, mark, calls: 0, cpu_time: Duration::ZERO })
+        let cpu_time = Duration::ZERO;
+        Ok(Self { watch, requests, mark, calls: 0, cpu_time, printed: None })
     }
 
     /// Whether it waits for a call, and for nothing else.
@@ -72,6 +77,7 @@ impl Worker {
 
     /// From now on it is in a call.
     fn begin(mut self, terms: &Terms<'_>, packed: Packed, of: &Lease) -> io::Result<Begun> {
+        let (printed, writer) = printed().unzip();
         let now = Instant::now();
         let mark = Mark::now();
         let (visible, call) = terms.visible();
@@ -88,10 +94,15 @@ impl Worker {
             surroundings: (mark != self.mark).then(Surroundings::now),
             initializer: of.initializer().filter(|_| self.calls == 0),
             is_last: of.is_last(),
+            printed: writer.as_ref().map(pipe::Writer::number),
         };
         self.mark = mark;
         self.calls += 1;
         self.watch.begin(terms.deadline, terms.grace, terms.fuse());
+        if let Some(printed) = printed {
+            self.watch.echo(printed);
+        }
+        self.printed = writer;
         let mut head = Vec::with_capacity(1 << 10);
         Sender::new(&mut head).record(Tag::Request, &request.to_bytes())?;
         if packed.arguments.len() > AT_ONCE {
@@ -101,6 +112,18 @@ impl Worker {
         Ok(Begun { worker: self, parts: [head, Vec::new()] })
     }
 }
+
+/// A pipe for what the body prints, if a harness captures what this thread prints. Only a copy of this
+/// process can find that out, and only a program with a harness in it has to.
+fn printed() -> Option<(pipe::Reader, pipe::Writer)> {
+    if Capture::known() == Capture::Unknown && image::has_harness() {
+        let _ = Timeout::new(PATIENCE).run(|| ());
+    }
+    if Capture::known() == Capture::Captured { pipe::pipe().ok() } else { None }
+}
+
+/// So long the copy may take, in seconds.
+const PATIENCE: u32 = 2;
 
 /// Arguments that are longer are not copied once more to be sent with the rest.
 const AT_ONCE: usize = 64 << 10;
@@ -240,6 +263,7 @@ pub(crate) struct Rest {
     mark: Mark,
     calls: u64,
     cpu_time: Duration,
+    _printed: Option<pipe::Writer>,
 }
 
 impl Worker {
@@ -249,8 +273,8 @@ impl Worker {
     }
 
     fn parted(self) -> (Watch, Rest) {
-        let Self { watch, requests, mark, calls, cpu_time } = self;
-        (watch, Rest { requests, mark, calls, cpu_time })
+        let Self { watch, requests, mark, calls, cpu_time, printed } = self;
+        (watch, Rest { requests, mark, calls, cpu_time, _printed: printed })
     }
 }
 
@@ -258,7 +282,7 @@ impl Rest {
     /// After a call that left nothing.
     pub(crate) fn back(self, watch: Watch, cpu_time: Duration) -> Worker {
         let Self { requests, mark, calls, .. } = self;
-        Worker { watch, requests, mark, calls, cpu_time }
+        Worker { watch, requests, mark, calls, cpu_time, printed: None }
     }
 
     /// What was used before the call.

@@ -42,7 +42,9 @@ extern "C" fn note(info: *mut libc::dl_phdr_info, _: usize, image: *mut libc::c_
     let headers =
         unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     image.base = info.dlpi_addr;
-    let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+    let loaded = headers
+        .iter()
+        .filter(|header| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_R != 0);
     let at = |offset: u64| image.base.wrapping_add(offset);
     image.segments =
         loaded.map(|header| at(header.p_vaddr)..at(header.p_vaddr + header.p_memsz)).collect();
@@ -53,6 +55,23 @@ impl Image {
     fn contains(&self, address: u64) -> bool {
         self.segments.iter().any(|segment| segment.contains(&address))
     }
+}
+
+/// Whether the test harness of the standard library is in it, by a name that nobody else has.
+pub(crate) fn has_harness() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| {
+        // In two parts, not to be found here.
+        let name = ["RUST_TEST_", "NOCAPTURE"].concat();
+        image().segments.iter().any(|segment| {
+            let (start, length) =
+                (segment.start as *const libc::c_void, segment.end - segment.start);
+            let length = usize::try_from(length).unwrap_or_default();
+            // SAFETY: the segment is mapped for reading for as long as the program runs.
+            let found = unsafe { libc::memmem(start, length, name.as_ptr().cast(), name.len()) };
+            !found.is_null()
+        })
+    })
 }
 
 /// Where this process has the executable.

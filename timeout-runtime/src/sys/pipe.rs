@@ -174,6 +174,12 @@ impl Writer {
         Ok(writer)
     }
 
+    /// The process that reads.
+    #[cfg(feature = "pool")]
+    pub(crate) fn caller(&self) -> u32 {
+        self.caller.0
+    }
+
     /// The number of the descriptor, for [`Raw`].
     pub(crate) fn number(&self) -> i32 {
         self.file.as_raw_fd()

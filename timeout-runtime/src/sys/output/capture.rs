@@ -10,8 +10,14 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
+#[cfg(feature = "pool")]
+use std::fs::OpenOptions;
+#[cfg(feature = "pool")]
+use std::io::stderr;
 use std::io::{self, Read, Write, stdout};
 use std::os::fd::AsFd;
+#[cfg(feature = "pool")]
+use std::os::fd::OwnedFd;
 
 use nix::unistd::{dup2_stderr, dup2_stdout};
 
@@ -44,7 +50,13 @@ impl Capture {
         }
     }
 
-    /// From now on this thread knows, and pays nothing for it.
+    /// What this thread knows.
+    #[cfg(feature = "pool")]
+    pub(crate) fn known() -> Self {
+        KNOWN.get()
+    }
+
+    /// From now on this thread knows: that it is not costs nothing any more.
     pub(crate) fn remember(self) {
         KNOWN.set(self);
     }
@@ -123,5 +135,37 @@ struct Inside<F>(Cell<Option<F>>);
 impl<F: FnOnce() -> Infallible> fmt::Display for Inside<F> {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.take().map_or(Ok(()), |job| match job() {})
+    }
+}
+
+/// In a worker, whose body a captured thread of the caller waits for: stdout and stderr are the
+/// caller's pipe, until this is dropped.
+#[cfg(feature = "pool")]
+pub(crate) struct Diverted(Option<(OwnedFd, OwnedFd)>);
+
+#[cfg(feature = "pool")]
+impl Diverted {
+    /// Where the system does not let this process have the pipe, nothing is diverted.
+    pub(crate) fn to(caller: u32, number: i32) -> Self {
+        Self(Self::divert(caller, number).ok())
+    }
+
+    fn divert(caller: u32, number: i32) -> io::Result<(OwnedFd, OwnedFd)> {
+        let path = format!("/proc/{caller}/fd/{number}");
+        let pipe = OpenOptions::new().write(true).open(path)?;
+        let own = (stdout().as_fd().try_clone_to_owned()?, stderr().as_fd().try_clone_to_owned()?);
+        retry(|| dup2_stdout(&pipe))?;
+        retry(|| dup2_stderr(&pipe))?;
+        Ok(own)
+    }
+}
+
+#[cfg(feature = "pool")]
+impl Drop for Diverted {
+    fn drop(&mut self) {
+        if let Some((out, err)) = self.0.take() {
+            let _ = retry(|| dup2_stdout(&out));
+            let _ = retry(|| dup2_stderr(&err));
+        }
     }
 }
