@@ -152,9 +152,13 @@ impl Going {
         let receiver = &mut self.receiver.0;
         if let Some(lease) = self.lease.as_mut().filter(|_| is_complete) {
             let payload = receiver.next(Tag::Idle).and_then(|payload| payload.try_into().ok());
-            if let Some(payload) = payload.filter(|_| receiver.source().is_running()) {
-                lease.rests(Duration::from_micros(u64::from_le_bytes(payload)));
-                return receiver.source().rest();
+            if let Some(payload) = payload {
+                if receiver.source().is_running() {
+                    lease.rests(Duration::from_micros(u64::from_le_bytes(payload)));
+                    return receiver.source().rest();
+                }
+                // It was told to end, and gave its value first.
+                receiver.source().kill();
             }
         }
         let ended = receiver.source().finish();

@@ -1,8 +1,8 @@
 //! What crosses to a child that is no copy of the caller: which function, and its arguments.
 
 use std::any::type_name;
+use std::fs::File;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::sys::surroundings::Surroundings;
 pub type Thunk = fn(&mut Arguments<'_>, &mut Sink<'_>) -> Result<(), CodecError>;
 
 /// In the child: the arguments of one call, in their order.
-pub struct Arguments<'a>(pub(crate) Receiver<&'a UnixStream>);
+pub struct Arguments<'a>(pub(crate) Receiver<&'a File>);
 
 impl Arguments<'_> {
     /// The next argument.

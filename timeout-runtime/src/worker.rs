@@ -1,9 +1,9 @@
 //! This program started afresh, to run bodies: in place of `main`.
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use nix::unistd::{Pid, getppid};
 
+use crate::child::served::Own;
 use crate::child::{Child, Sink};
 use crate::current;
 use crate::frame::{End, Receiver, Record, Tag};
@@ -20,7 +21,6 @@ use crate::remote::{Arguments, Request, Thunk};
 use crate::report::Report;
 use crate::sys::hang::{self, Slate};
 use crate::sys::output::capture::Diverted;
-use crate::sys::threads::Census;
 use crate::sys::{self, exit, image, pipe};
 
 /// The variable that tells such a process from any other. It is gone before a body runs.
@@ -114,14 +114,14 @@ fn serve_all(inherited: Inherited) -> ! {
         slate.listen();
         hang::answer_here();
     }
-    let requests = UnixStream::from(requests);
-    let Ok(census) = Census::new() else { exit::now(FAILED) };
+    let requests = File::from(requests);
+    let Ok(mut own) = Own::new() else { exit::now(FAILED) };
     loop {
-        serve_next(&mut child, &requests, &census);
+        serve_next(&mut child, &requests, &mut own);
     }
 }
 
-fn serve_next(child: &mut Child, requests: &UnixStream, census: &Census) {
+fn serve_next(child: &mut Child, requests: &File, own: &mut Own) {
     let mut receiver = Receiver::new(requests);
     let request = match receiver.first() {
         Some(End::Record(Record { tag: Tag::Request, payload })) => Request::from_bytes(&payload),
@@ -145,7 +145,7 @@ fn serve_next(child: &mut Child, requests: &UnixStream, census: &Census) {
     if request.is_last {
         child.serve_last(&request.type_name, &mut job);
     }
-    child.serve(&request.type_name, &mut job, census);
+    child.serve(&request.type_name, &mut job, own);
     drop(diverted);
 }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::StartMethod;
@@ -17,6 +16,7 @@ use crate::remote::{Packed, Parcel, Refusal, Request};
 use crate::report::Report;
 use crate::sys::hang::Slate;
 use crate::sys::output::capture::Capture;
+use crate::sys::pipe::Requests;
 use crate::sys::surroundings::{Mark, Surroundings};
 use crate::sys::{image, pipe, respawn};
 use crate::watch::Watch;
@@ -28,7 +28,7 @@ use crate::worker::{self, Inherited};
 #[derive(Debug)]
 pub(crate) struct Worker {
     watch: Watch,
-    requests: UnixStream,
+    requests: Requests,
     /// What it has of the caller's surroundings.
     mark: Mark,
     calls: u64,
@@ -42,16 +42,16 @@ impl Worker {
     pub(crate) fn start() -> io::Result<Self> {
         let mark = Mark::now();
         let (reader, writer) = pipe::pipe()?;
-        let (requests, theirs) = pipe::stream()?;
+        let requests = Requests::new()?;
         let (slate, memory) = Slate::shared().unzip();
         let inherited = Inherited {
             caller: std::process::id(),
-            requests: theirs.as_raw_fd(),
+            requests: requests.reader().as_raw_fd(),
             results: writer.number(),
             reader: reader.as_fd().as_raw_fd(),
             slate: memory.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         };
-        let mut shared = vec![theirs.as_fd(), writer.as_fd()];
+        let mut shared = vec![requests.reader(), writer.as_fd()];
         shared.extend(memory.as_ref().map(AsFd::as_fd));
         let process = respawn::respawn((worker::TRIGGER, inherited.to_text()), &shared)?;
         let grace = Some(Duration::ZERO);
@@ -147,7 +147,7 @@ impl Begun {
         for part in &mut self.parts {
             let mut sent = 0;
             while sent < part.len() {
-                match pipe::send(requests, &part[sent..]) {
+                match requests.write(&part[sent..]) {
                     Ok(length) => sent += length,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         if !watch.wait_for_room(requests.as_fd()) {
@@ -259,7 +259,7 @@ fn packed(terms: &Terms<'_>, parcel: Parcel) -> Result<Packed, Error> {
 /// What is left of a worker while its watch is with the call.
 #[derive(Debug)]
 pub(crate) struct Rest {
-    requests: UnixStream,
+    requests: Requests,
     mark: Mark,
     calls: u64,
     cpu_time: Duration,

@@ -12,9 +12,6 @@ use std::io::{self, Read, Write};
 use std::os::fd::FromRawFd;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-#[cfg(feature = "pool")]
-use std::os::unix::net::UnixStream;
-
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -56,30 +53,44 @@ pub(crate) fn inherited(number: i32) -> io::Result<OwnedFd> {
     Ok(end)
 }
 
-/// A stream, the first end of which does not block.
+/// The caller's end of a pipe to the child, and that which the child inherits. Writing never blocks.
 #[cfg(feature = "pool")]
-pub(crate) fn stream() -> io::Result<(UnixStream, UnixStream)> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let above = |end: UnixStream| above_stdio(end.into()).map(UnixStream::from);
-    let (ours, theirs) = (above(ours)?, above(theirs)?);
-    ours.set_nonblocking(true)?;
-    Ok((ours, theirs))
+#[derive(Debug)]
+pub(crate) struct Requests {
+    writer: OwnedFd,
+    /// Kept, so that there always is a reader: without one, writing brings a signal that ends a
+    /// program which does not ignore it. That the child has ended is seen otherwise.
+    reader: OwnedFd,
 }
 
-/// Sends what there is room for. Without the signal that a closed end brings, which ends a program
-/// that does not ignore it.
 #[cfg(feature = "pool")]
-pub(crate) fn send(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
-    // SAFETY: the bytes live through the call.
-    let sent = retry(|| unsafe {
-        Errno::result(libc::send(
-            stream.as_raw_fd(),
-            bytes.as_ptr().cast(),
-            bytes.len(),
-            libc::MSG_NOSIGNAL,
-        ))
-    })?;
-    Ok(sent.unsigned_abs())
+impl Requests {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (reader, writer) = new_pipe()?;
+        let (reader, writer) = (above_stdio(reader)?, above_stdio(writer)?);
+        fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(Self { writer, reader })
+    }
+
+    /// What the child inherits.
+    pub(crate) fn reader(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+
+    /// Writes what there is room for.
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() >= 64 << 10 {
+            super::platform::grow_pipe(&self.writer);
+        }
+        Ok(retry(|| nix::unistd::write(&self.writer, bytes))?)
+    }
+}
+
+#[cfg(feature = "pool")]
+impl AsFd for Requests {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
 }
 
 /// A pipe, both ends closed on exec and clear of the descriptors 0 to 2.

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
 use super::platform::Process;
@@ -39,7 +39,13 @@ pub(crate) fn respawn(trigger: (&str, String), shared: &[BorrowedFd<'_>]) -> io:
     let mut environment: Vec<_> = env::vars_os().filter_map(variable).collect();
     environment.extend(variable((trigger.0.into(), trigger.1.into())));
     let child = posix_spawn(EXECUTABLE, &actions, &attributes, &arguments, &environment)?;
-    Process::open(child)
+    let taken = Process::open(child);
+    if taken.is_err() {
+        // It waits for a request, so it is alive and the number is its own.
+        let _ = kill(child, Signal::SIGKILL);
+        let _ = super::retry(|| nix::sys::wait::waitpid(child, None));
+    }
+    taken
 }
 
 /// What is ignored here and not by custom for all that a program starts.

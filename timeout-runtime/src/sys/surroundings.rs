@@ -2,15 +2,13 @@
 //!
 //! # Safety
 //!
-//! The environment is changed in a child alone, before a body runs, while nothing else does.
+//! A plain system call; and the environment is changed in a child alone, before a body runs, while nothing else does.
 #![expect(unsafe_code, reason = "see the heading")]
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -24,11 +22,40 @@ pub(crate) struct Mark {
 impl Mark {
     /// Of this process now.
     pub(crate) fn now() -> Self {
-        let folder = std::fs::metadata(".").ok().map(|folder| (folder.dev(), folder.ino()));
-        let mut hasher = DefaultHasher::new();
-        env::vars_os().for_each(|variable| variable.hash(&mut hasher));
-        Self { folder, environment: hasher.finish() }
+        let mut environment = 0;
+        for (name, value) in env::vars_os() {
+            environment = mixed(mixed(environment, name.as_bytes()), value.as_bytes());
+        }
+        Self { folder: folder(), environment }
     }
+}
+
+/// The current folder, without a look at any name.
+fn folder() -> Option<(u64, u64)> {
+    // SAFETY: zero is valid for it.
+    let mut folder: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the name is a C string, and the result lives through the call.
+    let looked = unsafe {
+        libc::fstatat(libc::AT_FDCWD, c"".as_ptr(), &raw mut folder, libc::AT_EMPTY_PATH)
+    };
+    (looked == 0).then_some((folder.st_dev, folder.st_ino))
+}
+
+/// Cheaper than the standard library's hash, which is made for those who choose what is hashed.
+fn mixed(mut state: u64, bytes: &[u8]) -> u64 {
+    let mut mix = |word: u64| {
+        let product = u128::from(state ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+        let folded = product as u64 ^ (product >> 64) as u64;
+        state = folded;
+    };
+    for word in bytes.chunks(8) {
+        let mut whole = [0; 8];
+        whole[..word.len()].copy_from_slice(word);
+        mix(u64::from_le_bytes(whole));
+    }
+    mix(bytes.len() as u64);
+    state
 }
 
 /// For a child that was started in others.
@@ -84,5 +111,19 @@ impl<'de> Deserialize<'de> for Surroundings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (caller, environment) = Deserialize::deserialize(deserializer)?;
         Ok(Self { caller, environment })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_variables_have_different_marks() {
+        let texts: [&[u8]; 7] =
+            [b"", b"\0", b"a", b"a\0", b"12345678", b"12345678\0", b"123456789"];
+        let marks: std::collections::HashSet<_> = texts.iter().map(|text| mixed(0, text)).collect();
+        assert_eq!(marks.len(), texts.len());
+        assert_ne!(mixed(mixed(0, b"ab"), b"c"), mixed(mixed(0, b"a"), b"bc"));
     }
 }
