@@ -54,6 +54,9 @@
 //!   of where it was, and that of a panic too when `RUST_BACKTRACE` asks for one. The child is asked
 //!   by a SIGURG, at the deadline.
 //!
+//! - `pool`: the start methods `spawn` and `pool`, whose child is no copy of the caller; the module
+//!   `pool` has the settings of the workers.
+//!
 //! - `tokio`: the module `cooperative`, timeouts for async code at whose end the body is dropped at
 //!   an `.await`, with the same limits and errors; and `#[timeout(2)] async fn`, which is one. Hard
 //!   calls that are awaited: `Timeout::run_async`, and `#[timeout(2, start = "fork")] async fn`.

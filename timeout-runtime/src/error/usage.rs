@@ -27,7 +27,8 @@ impl Usage {
     }
 
     /// The most memory that was resident at one time, in bytes. A forked child begins with the
-    /// pages of its caller.
+    /// pages of its caller; one that was started afresh has at least what the caller had at its own
+    /// peak, for so Linux counts it, and a worker of a pool what its earlier calls had.
     #[must_use]
     #[doc(alias = "ru_maxrss")]
     pub fn peak_memory(&self) -> u64 {
