@@ -208,7 +208,7 @@ impl Sent {
                 let #pattern: #ty = #arguments.#take()?;
             };
         }
-        let sent = quote_spanned!(*at=> <#ty as #private::Sent>);
+        let sent = quote_spanned!(*at=> <#ty as #private::Travels>);
         let (mutable, method) = match passing {
             Passing::Mutable => (Some(quote!(mut)), quote!(lend_mut)),
             _ => (None, quote!(lend)),

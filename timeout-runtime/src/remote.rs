@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::__private::Sent;
+use crate::__private::Travels;
 use crate::child::Sink;
 use crate::codec;
 use crate::error::CodecError;
@@ -51,7 +51,7 @@ impl Parcel {
 
     /// One more argument.
     #[must_use]
-    pub fn with<T: Sent + ?Sized>(mut self, name: &str, argument: &T) -> Self {
+    pub fn with<T: Travels + ?Sized>(mut self, name: &str, argument: &T) -> Self {
         if let Ok(packing) = &mut self.arguments {
             if let Err(error) = argument.pack(packing) {
                 let (type_name, reason) = error.parts();

@@ -21,7 +21,7 @@ use crate::{StartMethod, Timeout, codec};
             own type (`#[derive(serde::Serialize, serde::Deserialize)]`), or write `start = \"fork\"`, \
             where the child has all arguments as they are"
 )]
-pub trait Sent {
+pub trait Travels {
     /// What is made of it in the child.
     type Wire: DeserializeOwned;
     /// In the caller.
@@ -36,7 +36,7 @@ pub trait Sent {
     fn lend_mut(wire: &mut Self::Wire) -> &mut Self;
 }
 
-impl<T: Serialize + DeserializeOwned> Sent for T {
+impl<T: Serialize + DeserializeOwned> Travels for T {
     type Wire = T;
 
     fn pack(&self, packing: &mut Packing) -> Result<(), CodecError> {
@@ -54,7 +54,7 @@ impl<T: Serialize + DeserializeOwned> Sent for T {
 
 macro_rules! owned {
     ($(($($parameter:ident)?) $borrowed:ty => $owned:ty,)*) => {$(
-        impl $(<$parameter: Serialize + DeserializeOwned>)? Sent for $borrowed {
+        impl $(<$parameter: Serialize + DeserializeOwned>)? Travels for $borrowed {
             type Wire = $owned;
 
             fn pack(&self, packing: &mut Packing) -> Result<(), CodecError> {
@@ -79,7 +79,7 @@ owned! {
     (T) [T] => Vec<T>,
 }
 
-impl Sent for CStr {
+impl Travels for CStr {
     type Wire = CString;
 
     fn pack(&self, packing: &mut Packing) -> Result<(), CodecError> {

@@ -21,7 +21,9 @@ use crate::sys::surroundings::{Mark, Surroundings};
 use crate::sys::{image, pipe, respawn};
 use crate::watch::Watch;
 #[cfg(feature = "tokio")]
-use crate::watch::gathering::{Gathering, apart};
+use crate::watch::apart::apart;
+#[cfg(feature = "tokio")]
+use crate::watch::gathering::Gathering;
 use crate::worker::{self, Inherited};
 
 /// A child that runs what it is told.
@@ -228,7 +230,7 @@ async fn try_start_awaited(
         begun = sent.await.ok_or_else(|| terms.failed(io::ErrorKind::WouldBlock.into()))?;
     }
     let (watch, rest) = begun.worker.parted();
-    let gathering = Gathering::new(watch).map_err(|error| terms.failed(error))?;
+    let gathering = Gathering::new(watch).await.map_err(|error| terms.failed(error))?;
     Ok((gathering, lease.with(rest)))
 }
 

@@ -69,6 +69,7 @@ impl Gathering {
         if let Some(watch) = &self.watch {
             self.pipe = Some(readiness(&watch.pipe)?);
             self.end = watch.process.end().map(readiness).transpose()?;
+            self.printed = watch.echo.as_ref().map(readiness).transpose()?;
         }
         Ok(())
     }
