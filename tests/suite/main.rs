@@ -24,6 +24,8 @@ mod harness;
 mod killed;
 mod limits;
 mod many;
+#[cfg(not(timeout_portable))]
+mod methods;
 mod output;
 mod refused;
 mod results;

@@ -29,6 +29,35 @@ pub(crate) fn arguments(item: &Item) -> Result<Vec<Sent>> {
     item.signature.inputs.iter().map(argument).collect()
 }
 
+/// What is in a string is out of the attribute's reach, and `{self}` would be the caller's.
+pub(crate) fn no_self_in_text(item: &Item) -> Result<()> {
+    match item.signature.receiver() {
+        Some(_) => no_self_in(item.body.to_token_stream(), false),
+        None => Ok(()),
+    }
+}
+
+fn no_self_in(tokens: TokenStream, is_macro: bool) -> Result<()> {
+    let mut before = [false; 2];
+    for token in tokens {
+        match &token {
+            TokenTree::Group(group) => no_self_in(group.stream(), is_macro || before[1])?,
+            TokenTree::Literal(literal) if is_macro => {
+                let text = literal.to_string();
+                if text.starts_with(['"', 'r']) && ["{self}", "{self:"].iter().any(|name| text.contains(name)) {
+                    let message = "`{self}` in a string cannot be sent to another process: write `{}`, and \
+                                   `self` after the string";
+                    return Err(Error::new(literal.span(), message));
+                }
+            }
+            _ => {}
+        }
+        let is_mark = matches!(&token, TokenTree::Punct(mark) if mark.as_char() == '!');
+        before = [matches!(token, TokenTree::Ident(_)), before[0] && is_mark];
+    }
+    Ok(())
+}
+
 fn argument(argument: &FnArg) -> Result<Sent> {
     match argument {
         FnArg::Receiver(receiver) => {
@@ -92,9 +121,25 @@ fn nameable(ty: &Type) -> Result<()> {
             "a trait object cannot be sent to another process: take a type parameter or an enum, or \
              write `start = \"fork\"`"
         }
-        _ => return Ok(()),
+        _ => match borrow_in(ty.to_token_stream()) {
+            Some(at) => {
+                let message = "a borrow inside of an argument cannot be made again in another process: \
+                               take an owned type there, such as `String` for `&str`, or write \
+                               `start = \"fork\"`";
+                return Err(Error::new(at, message));
+            }
+            None => return Ok(()),
+        },
     };
     Err(Error::new(ty.span(), message))
+}
+
+fn borrow_in(tokens: TokenStream) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Punct(mark) if mark.as_char() == '&' => Some(mark.span()),
+        TokenTree::Group(group) => borrow_in(group.stream()),
+        _ => None,
+    })
 }
 
 /// The signature where the arguments are only passed on.

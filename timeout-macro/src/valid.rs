@@ -24,6 +24,7 @@ pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
     carried::arguments(args, item)?;
     if let expand::Start::Afresh(_) = expand::start_of(args) {
         sent::arguments(item)?;
+        sent::no_self_in_text(item)?;
     } else {
         named(item)?;
     }

@@ -1,0 +1,137 @@
+//! Limits, what a body is told of them, and where it hung.
+
+use std::time::Duration;
+
+use timeout_runtime::cooperative::{checkpoint, scope};
+use timeout_runtime::error::StoppedBy;
+use timeout_runtime::{ErrorKind, Timeout, remaining};
+
+use super::METHODS;
+use crate::support::LONG;
+
+fn value() -> u8 {
+    7
+}
+
+#[test]
+fn a_limit_that_is_none_starts_no_body() {
+    for method in METHODS {
+        let zero = Timeout::new(0).start_method(method).call(value, ()).unwrap_err();
+        let ErrorKind::TimedOut { stopped_by: StoppedBy::Nothing } = zero.kind() else {
+            panic!("{method:?} {zero:?}")
+        };
+        for limit in [-1.0, f64::NAN] {
+            let invalid = Timeout::new(limit).start_method(method).call(value, ()).unwrap_err();
+            assert!(matches!(invalid.kind(), ErrorKind::InvalidLimit), "{method:?} {invalid:?}");
+        }
+        let timeout = Timeout::new(LONG).grace(-1).start_method(method);
+        let invalid = timeout.call(value, ()).unwrap_err();
+        assert!(matches!(invalid.kind(), ErrorKind::InvalidLimit), "{method:?} {invalid:?}");
+    }
+}
+
+#[test]
+fn a_limit_may_be_never() {
+    for method in METHODS {
+        for limit in [None, Some(1e300)] {
+            let timeout = Timeout::new(limit).start_method(method);
+            assert_eq!(timeout.call(value, ()).unwrap(), 7);
+            assert_eq!(timeout.call(remaining, ()).unwrap(), None, "{method:?}");
+        }
+        assert_eq!(Timeout::new(u64::MAX).start_method(method).call(value, ()).unwrap(), 7);
+    }
+}
+
+#[test]
+fn a_body_is_told_what_is_left() {
+    for method in METHODS {
+        let timeout = Timeout::new(LONG).start_method(method);
+        let left = timeout.call(remaining, ()).unwrap().unwrap();
+        assert!(left <= LONG && left > LONG / 2, "{method:?} {left:?}");
+        // Another call, another limit.
+        let left = Timeout::new(2 * LONG).start_method(method).call(remaining, ());
+        let left = left.unwrap().unwrap();
+        assert!(left <= 2 * LONG && left > LONG, "{method:?} {left:?}");
+    }
+}
+
+fn left_below_another() -> Vec<Option<Duration>> {
+    let methods = METHODS.iter();
+    methods
+        .map(|method| Timeout::new(10 * LONG).start_method(*method).call(remaining, ()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_nested_body_is_told_of_the_nearest_deadline() {
+    for method in METHODS {
+        let timeout = Timeout::new(LONG).start_method(method);
+        for left in timeout.call(left_below_another, ()).unwrap() {
+            assert!(left.unwrap() <= LONG, "{method:?} {left:?}");
+        }
+    }
+}
+
+fn checks_until_it_is_late() -> String {
+    scope(0.05, || {
+        loop {
+            if let Err(error) = checkpoint() {
+                return error.to_string();
+            }
+        }
+    })
+}
+
+fn checks_for_ever() -> String {
+    loop {
+        if let Err(error) = checkpoint() {
+            return error.to_string();
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_knows_of_the_deadlines_around_it() {
+    for method in METHODS {
+        let timeout = Timeout::new(LONG).start_method(method);
+        let said = timeout.call(checks_until_it_is_late, ()).unwrap();
+        assert!(said.contains("timed out after 50 ms"), "{method:?} {said}");
+        // That of the call itself: the body may clean up, and be in time with what it says.
+        let timeout = Timeout::new(0.3).grace(LONG).start_method(method);
+        match timeout.call(checks_for_ever, ()) {
+            Ok(said) => assert!(said.contains("timed out after 300 ms"), "{method:?} {said}"),
+            Err(error) => assert!(error.is_timeout(), "{method:?} {error:?}"),
+        }
+    }
+}
+
+#[inline(never)]
+fn a_function_that_hangs() -> u8 {
+    loop {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn body_that_hangs() -> u8 {
+    std::hint::black_box(a_function_that_hangs())
+}
+
+#[test]
+fn a_hang_is_traced_to_its_function() {
+    for method in METHODS {
+        // The second time by the function's other address.
+        for _ in 0..2 {
+            let timeout = Timeout::new(0.5).start_method(method);
+            let error = timeout.call(body_that_hangs, ()).unwrap_err();
+            let trace = error.trace().expect("where it hung");
+            let functions: Vec<_> = trace.frames().iter().map(|frame| &frame.function).collect();
+            for name in ["a_function_that_hangs", "body_that_hangs"] {
+                let is_there = functions.iter().any(|function| function.ends_with(name));
+                assert!(is_there, "{method:?} {functions:#?}");
+            }
+            let frame = trace.frames().iter().find(|frame| frame.function.ends_with("body_that_hangs"));
+            let (file, line) = frame.unwrap().place.as_ref().unwrap();
+            assert!(file.ends_with("deadline.rs") && *line > 100, "{file:?} {line}");
+        }
+    }
+}
