@@ -197,6 +197,7 @@ fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
             #prepare
             let #call: #private::Thunk = |#arguments, #sink| {
                 #(#unpacked)*
+                #arguments.end()?;
                 let #value = #body;
                 let #crossing = #erased_route.crossing();
                 #private::send_back(#sink, #crossing, &[#(&#names),*], #value)

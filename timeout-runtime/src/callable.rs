@@ -49,6 +49,10 @@ where
     F: Callable<A, T>,
 {
     let function: F = crate::sys::function::only_value();
-    let value = function.call(arguments.take()?);
-    crate::codec::encode(&value, &mut sink.0)
+    let taken = arguments.take()?;
+    arguments.end()?;
+    let value = function.call(taken);
+    let encoded = crate::codec::encode(&value, &mut sink.0);
+    sink.let_go(value);
+    encoded
 }

@@ -31,6 +31,8 @@ use crate::{codec, current, panic};
 pub struct Child {
     pipe: pipe::Writer,
     is_captured: bool,
+    /// It serves other calls after this one.
+    is_kept: bool,
 }
 
 impl Child {
@@ -47,7 +49,7 @@ impl Child {
         sys::platform::end_before_inherited_handlers();
         panic::forget();
         current::become_child(deadline, report, pipe.number());
-        let mut child = Self { pipe, is_captured: false };
+        let mut child = Self { pipe, is_captured: false, is_kept: false };
         let is_reported = output.is_reported() || question.is_some();
         let capture =
             output.settle_in_child(child.pipe.number(), || question.map(Question::answer));
@@ -92,7 +94,7 @@ impl Child {
     ) -> i32 {
         // From here on the body may have closed it, or put something else in its place.
         self.pipe.distrust();
-        let mut sink = Sink(Sender::new(&mut self.pipe));
+        let mut sink = Sink(Sender::new(&mut self.pipe), self.is_kept);
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut sink)));
         let mut code = 0;
         let sent = match outcome {
@@ -136,8 +138,7 @@ fn send_value<T: Serialize>(
     let Some(body) = body.take() else { return Ok(()) };
     let value = body();
     let encoded = codec::encode(&value, &mut sink.0);
-    // The value is the caller's now; its destructor runs there.
-    mem::forget(value);
+    sink.let_go(value);
     encoded
 }
 
@@ -160,8 +161,18 @@ fn leave(code: i32) -> ! {
 /// The code of a failure that is none of the body's, in coreutils' `timeout`.
 const UNSAID: i32 = 125;
 
-/// Where the bytes of a value go.
-pub struct Sink<'a>(pub(crate) Sender<&'a mut pipe::Writer>);
+/// Where the bytes of a value go, and whether the process goes on after it.
+pub struct Sink<'a>(pub(crate) Sender<&'a mut pipe::Writer>, bool);
+
+impl Sink<'_> {
+    /// The value is the caller's now, and its destructor runs there. But in a process that goes on,
+    /// what is not dropped would be there for ever.
+    pub(crate) fn let_go<T>(&self, value: T) {
+        if !self.1 {
+            mem::forget(value);
+        }
+    }
+}
 
 #[cfg(any(feature = "pool", feature = "tokio"))]
 impl Sink<'_> {

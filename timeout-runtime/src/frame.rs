@@ -49,8 +49,8 @@ pub(crate) enum Tag {
     /// The other way: what is to be done; payload: a [`Request`](crate::remote::Request). The arguments
     /// follow as data.
     Request = 8,
-    /// The child is done with a request, and waits for the next; payload: its processor time so far in
-    /// microseconds, as `u64`.
+    /// The child is done with a request, and waits for the next; payload: an
+    /// [`Idle`](crate::child::served::Idle).
     Idle = 9,
 }
 

@@ -11,7 +11,7 @@ use crate::__private::Travels;
 use crate::child::Sink;
 use crate::codec;
 use crate::error::CodecError;
-use crate::frame::{Receiver, Sender};
+use crate::frame::{End, Receiver, Record, Sender, Tag};
 use crate::sys::image::{self, Identity};
 use crate::sys::surroundings::Surroundings;
 
@@ -29,6 +29,19 @@ impl Arguments<'_> {
     /// The decoder's.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, CodecError> {
         codec::decode(&mut self.0)
+    }
+
+    /// There are no more. What was read as less than was written would else be the next request.
+    ///
+    /// # Errors
+    ///
+    /// Where there are.
+    pub fn end(&mut self) -> Result<(), CodecError> {
+        match self.0.finish() {
+            End::Record(Record { tag: Tag::Complete, .. }) => Ok(()),
+            End::Broken(why) => Err(CodecError::new("the arguments", why)),
+            _ => Err(CodecError::new("the arguments", "their end is missing")),
+        }
     }
 }
 

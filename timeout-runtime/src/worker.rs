@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use nix::unistd::{Pid, getppid};
 
-use crate::child::served::Own;
+use crate::child::served::State;
 use crate::child::{Child, Sink};
 use crate::current;
 use crate::frame::{End, Receiver, Record, Tag};
@@ -79,6 +79,8 @@ fn enter() {
     let trigger = sys::surroundings::take_variable(TRIGGER);
     let Some(inherited) = trigger.as_deref().and_then(Inherited::from_text) else { return };
     let caller = Pid::from_raw(inherited.caller.try_into().unwrap_or_default());
+    let Inherited { requests, results, slate, .. } = inherited;
+    pipe::close_inherited(&[requests, results, slate]);
     sys::platform::tie_to(caller);
     sys::platform::end_with_caller();
     if getppid() != caller {
@@ -115,13 +117,13 @@ fn serve_all(inherited: Inherited) -> ! {
         hang::answer_here();
     }
     let requests = File::from(requests);
-    let Ok(mut own) = Own::new() else { exit::now(FAILED) };
+    let Ok(mut state) = State::new(&requests) else { exit::now(FAILED) };
     loop {
-        serve_next(&mut child, &requests, &mut own);
+        serve_next(&mut child, &requests, &mut state);
     }
 }
 
-fn serve_next(child: &mut Child, requests: &File, own: &mut Own) {
+fn serve_next(child: &mut Child, requests: &File, state: &mut State<'_>) {
     let mut receiver = Receiver::new(requests);
     let request = match receiver.first() {
         Some(End::Record(Record { tag: Tag::Request, payload })) => Request::from_bytes(&payload),
@@ -133,6 +135,7 @@ fn serve_next(child: &mut Child, requests: &File, own: &mut Own) {
     if let Err(why) = prepare(child, &request) {
         child.refuse(&why);
     }
+    state.begin(request.surroundings.is_some());
     let thunk: Thunk = image::function_at(request.thunk);
     let mut arguments = Arguments(receiver);
     let mut job = |sink: &mut Sink<'_>| {
@@ -145,7 +148,7 @@ fn serve_next(child: &mut Child, requests: &File, own: &mut Own) {
     if request.is_last {
         child.serve_last(&request.type_name, &mut job);
     }
-    child.serve(&request.type_name, &mut job, own);
+    child.serve(&request.type_name, &mut job, state);
     drop(diverted);
 }
 

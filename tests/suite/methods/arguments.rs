@@ -7,14 +7,19 @@ use timeout_runtime::{Error, ErrorKind, Timeout};
 use super::{AFRESH, METHODS};
 use crate::support::LONG;
 
-fn reversed(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.reverse();
-    bytes
+fn turned(text: String) -> String {
+    let (begin, end) = text.split_at(text.len() / 2);
+    format!("{end}{begin}")
 }
 
-/// Bytes that are not all the same.
-fn bytes(length: usize) -> Vec<u8> {
-    (0..length).map(|n| (n % 251) as u8).collect()
+/// Text that is not the same everywhere. Whole, it crosses as fast in a build that is not optimized.
+fn text(length: usize) -> String {
+    "timeouts that are hard. "
+        .chars()
+        .cycle()
+        .take(length.min(1 << 20))
+        .collect::<String>()
+        .repeat(length.div_ceil(1 << 20).max(1))
 }
 
 #[test]
@@ -24,29 +29,38 @@ fn arguments_and_values_of_any_size_cross_whole() {
         // At the sizes of the buffers on the way, each twice: a worker must be left with nothing.
         for size in [0, 1, 4080, 4096, 65_535, 65_536, 65_537, 200_000, 1 << 20, 16 << 20] {
             for _ in 0..2 {
-                let back = timeout.call(reversed, (bytes(size),)).unwrap();
-                assert!(back == reversed(bytes(size)), "{method:?} {size}");
+                let back = timeout.call(turned, (text(size),)).unwrap();
+                assert!(back == turned(text(size)), "{method:?} {size}");
             }
         }
     }
 }
 
-fn length(bytes: Vec<u8>) -> (usize, u8) {
-    (bytes.len(), bytes[bytes.len() / 2])
+fn length(text: String) -> (usize, u8) {
+    (text.len(), text.as_bytes()[text.len() / 2])
 }
 
 #[test]
 fn an_argument_of_a_hundred_mebibytes_crosses() {
     let size = 100 << 20;
-    let large = vec![5; size];
+    let large = "l".repeat(size);
     for method in AFRESH {
         let timeout = Timeout::new(5 * LONG).start_method(method);
-        assert_eq!(timeout.call(length, (large.clone(),)).unwrap(), (size, 5), "{method:?}");
-        assert_eq!(timeout.call(length, (vec![6; 10],)).unwrap(), (10, 6), "{method:?}");
+        assert_eq!(timeout.call(length, (large.clone(),)).unwrap(), (size, b'l'), "{method:?}");
+        assert_eq!(timeout.call(length, ("s".repeat(10),)).unwrap(), (10, b's'), "{method:?}");
     }
 }
 
-fn many(a: u8, b: String, c: (i64, f64), d: Option<Vec<char>>, e: [u16; 3], f: (), g: bool, h: char) -> String {
+fn many(
+    a: u8,
+    b: String,
+    c: (i64, f64),
+    d: Option<Vec<char>>,
+    e: [u16; 3],
+    f: (),
+    g: bool,
+    h: char,
+) -> String {
     format!("{a} {b} {c:?} {d:?} {e:?} {f:?} {g} {h}")
 }
 
@@ -152,7 +166,7 @@ fn an_argument_that_cannot_be_read_is_named() {
 }
 
 /// Is read as less than was written.
-struct Short(Vec<u8>);
+struct Short(String);
 
 impl Serialize for Short {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -162,7 +176,7 @@ impl Serialize for Short {
 
 impl<'de> Deserialize<'de> for Short {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        u64::deserialize(deserializer).map(|_| Self(Vec::new()))
+        u64::deserialize(deserializer).map(|_| Self(String::new()))
     }
 }
 
@@ -175,9 +189,9 @@ fn what_is_left_of_arguments_is_an_error_and_does_not_meet_the_next_call() {
     for method in AFRESH {
         let timeout = Timeout::new(LONG).start_method(method);
         for size in [9, 100_000, 1 << 20] {
-            let error = timeout.call(takes_short, (Short(bytes(size)),)).unwrap_err();
+            let error = timeout.call(takes_short, (Short(text(size)),)).unwrap_err();
             assert!(error.to_string().contains("came after"), "{method:?} {size} {error:?}");
-            assert_eq!(timeout.call(length, (vec![6; 10],)).unwrap(), (10, 6), "{method:?}");
+            assert_eq!(timeout.call(length, ("s".repeat(10),)).unwrap(), (10, b's'), "{method:?}");
         }
     }
 }

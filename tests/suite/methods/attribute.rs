@@ -238,7 +238,7 @@ fn methods_run_with_their_self() {
         assert!(counter.described().unwrap().starts_with("Counter { count: 36"));
         let error = counter.add(100, End::Return).unwrap_err();
         assert_eq!(error.to_string(), "136 is too much");
-        assert_eq!(counter.into_count(), 37);
+        assert_eq!(counter.into_count(), 137);
     });
 }
 

@@ -99,7 +99,7 @@ fn a_checkpoint_knows_of_the_deadlines_around_it() {
         // That of the call itself: the body may clean up, and be in time with what it says.
         let timeout = Timeout::new(0.3).grace(LONG).start_method(method);
         match timeout.call(checks_for_ever, ()) {
-            Ok(said) => assert!(said.contains("timed out after 300 ms"), "{method:?} {said}"),
+            Ok(said) => assert!(said.contains("timed out after 0.3 s"), "{method:?} {said}"),
             Err(error) => assert!(error.is_timeout(), "{method:?} {error:?}"),
         }
     }
@@ -129,7 +129,8 @@ fn a_hang_is_traced_to_its_function() {
                 let is_there = functions.iter().any(|function| function.ends_with(name));
                 assert!(is_there, "{method:?} {functions:#?}");
             }
-            let frame = trace.frames().iter().find(|frame| frame.function.ends_with("body_that_hangs"));
+            let frame =
+                trace.frames().iter().find(|frame| frame.function.ends_with("body_that_hangs"));
             let (file, line) = frame.unwrap().place.as_ref().unwrap();
             assert!(file.ends_with("deadline.rs") && *line > 100, "{file:?} {line}");
         }

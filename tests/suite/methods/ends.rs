@@ -155,7 +155,9 @@ fn a_stack_overflow_is_a_signal_and_says_so() {
             );
             let mut said = String::new();
             reader.read_to_string(&mut said).unwrap();
-            assert!(said.contains("thread 'main' has overflowed its stack"), "{method:?} {said}");
+            assert!(said.contains("has overflowed its stack"), "{method:?} {said}");
+            let is_main = said.contains("thread 'main'");
+            assert_eq!(is_main, method != StartMethod::Fork, "{said}");
         }
     });
 }
@@ -208,6 +210,10 @@ fn without_a_grace_it_is_sigkill_at_once() {
 #[test]
 fn a_body_that_cleans_up_in_the_grace_may_give_its_value() {
     for method in METHODS {
+        // In time to be asked before the limit, on a machine that is busy with other tests.
+        let late = |method, grace, end| {
+            Timeout::new(1).grace(grace).start_method(method).call(meet, (end,))
+        };
         assert_eq!(late(method, 1000.0, End::CleanUp).unwrap(), 9, "{method:?}");
         // The worker that gave it is as good as any.
         assert_eq!(late(method, 1000.0, End::CleanUp).unwrap(), 9, "{method:?}");

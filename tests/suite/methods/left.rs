@@ -69,7 +69,7 @@ fn a_caller_that_is_to_end() {
             register.write_down(pid);
             spin()
         }
-        "another thread's" => {
+        "of another thread" => {
             // The kernel tells of the end of the thread that started it too.
             let pid = thread::spawn(move || pool.call(process::id, ()).unwrap()).join().unwrap();
             assert_eq!(pool.call(process::id, ()).unwrap(), pid);
@@ -96,7 +96,7 @@ fn caller(scenario: &str, register: &Register) -> process::Child {
 
 #[test]
 fn a_killed_caller_takes_all_along() {
-    for scenario in ["0", "1", "2", "idle", "another thread's"] {
+    for scenario in ["0", "1", "2", "idle", "of another thread"] {
         let register = Register::new(&format!("methods killed {scenario}"));
         let mut caller = caller(scenario, &register);
         eventually("a family", || register.pids().len() > FAMILY);
@@ -117,8 +117,10 @@ fn an_idle_worker_ends_when_its_caller_exits() {
 /// What is open above the standard streams.
 fn open() -> Vec<String> {
     let open = crate::support::descriptors().into_iter();
-    open.filter(|link| !["0", "1", "2"].iter().any(|n| link.starts_with(&format!("/proc/self/fd/{n} "))))
-        .collect()
+    open.filter(|link| {
+        !["0", "1", "2"].iter().any(|n| link.starts_with(&format!("/proc/self/fd/{n} ")))
+    })
+    .collect()
 }
 
 #[test]

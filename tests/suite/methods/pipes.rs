@@ -131,7 +131,8 @@ fn data_without_end_ends() {
 fn replaces_but_pipes() -> u32 {
     let null = File::open("/dev/null").unwrap();
     for link in descriptors() {
-        let number: i32 = link.split(' ').next().unwrap().rsplit('/').next().unwrap().parse().unwrap();
+        let number: i32 =
+            link.split(' ').next().unwrap().rsplit('/').next().unwrap().parse().unwrap();
         if number > 2 && number != null.as_raw_fd() && link.contains("socket:") {
             // SAFETY: as above.
             unsafe { libc::dup2(null.as_raw_fd(), number) };

@@ -223,7 +223,7 @@ fn repeated(text: String) -> Vec<String> {
 fn memory_does_not_grow() {
     isolated_for(10 * LONG, || {
         let worker = by_pool(LONG).call(process::id, ()).unwrap();
-        let (mut before, rounds) = ((0, 0), 20_000);
+        let (mut before, rounds) = ((0, 0), 7_000);
         for round in 0..rounds {
             let mut all = vec![0; 100];
             assert_eq!(repeats(&"x".repeat(100), &mut all).unwrap().len(), 1000);

@@ -44,7 +44,6 @@ impl From<Error> for Own {
     }
 }
 
-
 macro_rules! results {
     ($start:tt) => {
         #[timeout_runtime::timeout(act.limit(), start = $start)]

@@ -137,7 +137,10 @@ fn a_body_begins_as_a_program_does() {
             let (name, arguments, blocked, ignored) = timeout.call(state, ()).unwrap();
             assert_eq!(name.as_deref(), Some("main"), "{method:?}");
             assert_eq!(arguments, env::args().collect::<Vec<_>>(), "{method:?}");
-            assert!(blocked.ends_with(" 0000000000000000") || blocked.ends_with("\t0000000000000000"), "{blocked}");
+            assert!(
+                blocked.ends_with(" 0000000000000000") || blocked.ends_with("\t0000000000000000"),
+                "{blocked}"
+            );
             assert_eq!(ignored, [libc::SIGPIPE as usize], "{method:?}");
         }
     });

@@ -5,6 +5,7 @@ use std::any::type_name;
 use std::future::Future;
 use std::io;
 use std::mem;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
@@ -39,7 +40,7 @@ impl Child {
             })
         });
         match &mut child {
-            Some(child) => Sink(Sender::new(&mut child.pipe)).refuse(&failure),
+            Some(child) => Sink(Sender::new(&mut child.pipe), false).refuse(&failure),
             None => exit::now(101),
         }
     }
@@ -51,14 +52,21 @@ impl Sink<'_> {
         match runtime() {
             Ok(runtime) => {
                 let output = runtime.block_on(async { future().await });
-                // The tasks that are left end with the process, and so do the threads.
-                mem::forget(runtime);
+                if self.1 {
+                    runtime.shutdown_timeout(TO_SHUT_DOWN);
+                } else {
+                    // The tasks that are left end with the process, and so do the threads.
+                    mem::forget(runtime);
+                }
                 output
             }
             Err(error) => self.refuse(&error),
         }
     }
 }
+
+/// So long a process that goes on waits for threads of the body that are at work.
+const TO_SHUT_DOWN: Duration = Duration::from_millis(10);
 
 fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()

@@ -1,28 +1,79 @@
 //! A child that serves one call after another.
 
+use std::fs::File;
 use std::io;
 use std::time::{Duration, Instant};
 
 use super::{Child, Job, Sink, complete, leave};
 use crate::body;
 use crate::frame::{Sender, Tag};
+use crate::sys::pipe::{self, Known};
+use crate::sys::surroundings::Sign;
 use crate::sys::threads::Census;
-use crate::sys::{self, pipe};
+use crate::sys::{self, signal};
 
-/// What a child that serves knows of itself.
-pub(crate) struct Own {
+/// By what it is seen whether a body has left anything behind.
+#[derive(Debug)]
+pub(crate) struct State<'a> {
     census: Census,
+    requests: &'a File,
+    known: Known,
+    sign: Sign,
     cpu_time: CpuTime,
 }
 
-impl Own {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { census: Census::new()?, cpu_time: CpuTime { asked: None, micros: 0 } })
+impl<'a> State<'a> {
+    pub(crate) fn new(requests: &'a File) -> io::Result<Self> {
+        let (census, known) = (Census::new()?, Known::new(requests)?);
+        let cpu_time = CpuTime { asked: None, micros: 0 };
+        Ok(Self { census, requests, known, sign: Sign::now(), cpu_time })
+    }
+
+    /// Another call begins, in other surroundings or in those of the last.
+    pub(crate) fn begin(&mut self, is_elsewhere: bool) {
+        if is_elsewhere {
+            self.sign = Sign::now();
+        }
+    }
+
+    /// No thread, no process, and the next request will arrive.
+    fn is_unchanged(&self) -> bool {
+        self.known.is(self.requests) && self.census.is_unchanged() && !sys::platform::has_children()
+    }
+
+    /// Whether the next call is to be told its surroundings anew.
+    fn has_moved(&mut self) -> bool {
+        let now = Sign::now();
+        std::mem::replace(&mut self.sign, now) != now
+    }
+}
+
+/// What the caller is told of a worker that waits for the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Idle {
+    /// Its processor time so far, in microseconds.
+    pub(crate) cpu_time: u64,
+    /// The body has changed its folder or its environment.
+    pub(crate) has_moved: bool,
+}
+
+const MOVED: u64 = 1 << 63;
+
+impl Idle {
+    fn to_bytes(self) -> [u8; 8] {
+        let moved = if self.has_moved { MOVED } else { 0 };
+        (self.cpu_time & !MOVED | moved).to_le_bytes()
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let word = u64::from_le_bytes(bytes.try_into().ok()?);
+        Some(Self { cpu_time: word & !MOVED, has_moved: word & MOVED != 0 })
     }
 }
 
 /// Asked for now and then: it tells by how much one call differs from all before, and the question
 /// costs as much as a short call.
+#[derive(Debug)]
 struct CpuTime {
     asked: Option<Instant>,
     micros: u64,
@@ -44,7 +95,7 @@ impl Child {
     /// In a process that was started afresh.
     pub(crate) fn fresh(pipe: pipe::Writer) -> Self {
         sys::platform::end_before_inherited_handlers();
-        Self { pipe, is_captured: false }
+        Self { pipe, is_captured: false, is_kept: false }
     }
 
     /// The process that it works for.
@@ -58,17 +109,21 @@ impl Child {
 
     /// Runs a body as [`enter`](Self::enter) does, but comes back if it returned and left nothing
     /// behind that would meet the next one: no thread, and no process.
-    pub(crate) fn serve(&mut self, type_name: &str, job: &mut Job<'_>, own: &mut Own) {
+    pub(crate) fn serve(&mut self, type_name: &str, job: &mut Job<'_>, state: &mut State<'_>) {
         let mut is_idle = false;
+        self.is_kept = true;
         let code = self.attempt(type_name, job, |sender| {
-            is_idle = own.census.is_unchanged() && !sys::platform::has_children();
+            is_idle = state.is_unchanged();
             if !is_idle {
                 return sender.complete();
             }
             body::forget_stopping();
+            signal::put_back();
             sys::output::flush_alone();
             sys::platform::relight_fuse(Duration::ZERO);
-            sender.complete_and(Tag::Idle, &own.cpu_time.recent().to_le_bytes())
+            let cpu_time = state.cpu_time.recent();
+            let idle = Idle { cpu_time, has_moved: state.has_moved() };
+            sender.complete_and(Tag::Idle, &idle.to_bytes())
         });
         if !is_idle || code != 0 {
             leave(code);
@@ -82,6 +137,20 @@ impl Child {
 
     /// Says that there will be no body, and ends the process.
     pub(crate) fn refuse(&mut self, why: &io::Error) -> ! {
-        Sink(Sender::new(&mut self.pipe)).refuse(why)
+        Sink(Sender::new(&mut self.pipe), false).refuse(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_an_idle_worker_is_heard() {
+        for has_moved in [false, true] {
+            let idle = Idle { cpu_time: 123_456_789, has_moved };
+            assert_eq!(Idle::from_bytes(&idle.to_bytes()), Some(idle));
+        }
+        assert_eq!(Idle::from_bytes(b"short"), None);
     }
 }

@@ -9,6 +9,7 @@ use super::terms::{FUSE, Terms};
 use super::workers::Lease;
 use crate::Timeout;
 use crate::call::Pending;
+use crate::child::served::Idle;
 use crate::error::{Error, ErrorKind};
 use crate::frame::{Receiver, Sender, Tag};
 use crate::limit::{Deadline, Limit};
@@ -31,8 +32,8 @@ use crate::worker::{self, Inherited};
 pub(crate) struct Worker {
     watch: Watch,
     requests: Requests,
-    /// What it has of the caller's surroundings.
-    mark: Mark,
+    /// What it has of the caller's surroundings, if a body has not changed them since.
+    mark: Option<Mark>,
     calls: u64,
     /// What it has used so far.
     cpu_time: Duration,
@@ -58,7 +59,7 @@ impl Worker {
         let process = respawn::respawn((worker::TRIGGER, inherited.to_text()), &shared)?;
         let grace = Some(Duration::ZERO);
         let watch = Watch::new(process, reader, Deadline::NEVER, grace, Deadline::NEVER, slate);
-        let cpu_time = Duration::ZERO;
+        let (mark, cpu_time) = (Some(mark), Duration::ZERO);
         Ok(Self { watch, requests, mark, calls: 0, cpu_time, printed: None })
     }
 
@@ -93,12 +94,12 @@ impl Worker {
             elapsed: now.saturating_duration_since(call.started()),
             left: visible.remaining(),
             fuse: terms.fuse().remaining().map(|left| left.max(FUSE)),
-            surroundings: (mark != self.mark).then(Surroundings::now),
+            surroundings: (Some(mark) != self.mark).then(Surroundings::now),
             initializer: of.initializer().filter(|_| self.calls == 0),
             is_last: of.is_last(),
             printed: writer.as_ref().map(pipe::Writer::number),
         };
-        self.mark = mark;
+        self.mark = Some(mark);
         self.calls += 1;
         self.watch.begin(terms.deadline, terms.grace, terms.fuse());
         if let Some(printed) = printed {
@@ -262,7 +263,7 @@ fn packed(terms: &Terms<'_>, parcel: Parcel) -> Result<Packed, Error> {
 #[derive(Debug)]
 pub(crate) struct Rest {
     requests: Requests,
-    mark: Mark,
+    mark: Option<Mark>,
     calls: u64,
     cpu_time: Duration,
     _printed: Option<pipe::Writer>,
@@ -282,8 +283,10 @@ impl Worker {
 
 impl Rest {
     /// After a call that left nothing.
-    pub(crate) fn back(self, watch: Watch, cpu_time: Duration) -> Worker {
+    pub(crate) fn back(self, watch: Watch, idle: Idle) -> Worker {
         let Self { requests, mark, calls, .. } = self;
+        let mark = mark.filter(|_| !idle.has_moved);
+        let cpu_time = Duration::from_micros(idle.cpu_time);
         Worker { watch, requests, mark, calls, cpu_time, printed: None }
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::StartMethod;
 use super::fresh::{Rest, Worker};
+use crate::child::served::Idle;
 use crate::limit::Deadline;
 use crate::pool::Settings;
 use crate::sys::cell::Published;
@@ -225,14 +226,14 @@ pub(crate) struct Lease {
     workers: Option<&'static Workers>,
     rest: Option<Rest>,
     has_worker: bool,
-    /// What it has used, once it waits for another call.
-    cpu_time: Option<Duration>,
+    /// Once it waits for another call.
+    idle: Option<Idle>,
 }
 
 impl Lease {
     pub(crate) fn new(method: StartMethod) -> Self {
         let workers = (method == StartMethod::Pool).then(Workers::own).flatten();
-        Self { workers, rest: None, has_worker: false, cpu_time: None }
+        Self { workers, rest: None, has_worker: false, idle: None }
     }
 
     pub(crate) fn is_last(&self) -> bool {
@@ -272,19 +273,20 @@ impl Lease {
     }
 
     /// The worker waits for another call.
-    pub(crate) fn rests(&mut self, cpu_time: Duration) {
-        self.cpu_time = Some(cpu_time);
+    pub(crate) fn rests(&mut self, idle: Idle) {
+        self.idle = Some(idle);
     }
 
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.cpu_time.is_some()
+        self.idle.is_some()
     }
 
     /// The worker is for others from now on.
     pub(crate) fn give_back(mut self, watch: Watch) {
-        if let (Some(workers), Some(rest)) = (self.workers, self.rest.take()) {
+        if let (Some(workers), Some(rest), Some(idle)) = (self.workers, self.rest.take(), self.idle)
+        {
             self.has_worker = false;
-            workers.give_back(rest.back(watch, self.cpu_time.unwrap_or_default()));
+            workers.give_back(rest.back(watch, idle));
         }
     }
 }

@@ -100,7 +100,8 @@ pub(crate) fn function_at<F: Copy>(offset: u64) -> F {
     unsafe { std::mem::transmute_copy(&address) }
 }
 
-/// Device, inode, size, and the time of the last change.
+/// Device, inode, size, and when it was last written to. Not when its names or rights last changed: it
+/// may be removed or renamed while it runs.
 pub(crate) type Identity = [u64; 5];
 
 /// Which build this is: the file that was executed, wherever it is now.
@@ -110,9 +111,9 @@ pub(crate) fn identity() -> io::Result<Identity> {
         return Ok(*identity);
     }
     let file = fs::metadata("/proc/self/exe")?;
-    let changed = file.ctime().unsigned_abs();
-    let nanos = file.ctime_nsec().unsigned_abs();
-    let identity = [file.dev(), file.ino(), file.size(), changed, nanos];
+    let written = file.mtime().unsigned_abs();
+    let nanos = file.mtime_nsec().unsigned_abs();
+    let identity = [file.dev(), file.ino(), file.size(), written, nanos];
     Ok(*IDENTITY.get_or_init(|| identity))
 }
 

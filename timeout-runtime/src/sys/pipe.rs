@@ -53,6 +53,40 @@ pub(crate) fn inherited(number: i32) -> io::Result<OwnedFd> {
     Ok(end)
 }
 
+/// In a process that was started afresh, before anything else runs: closes what it has inherited
+/// beside these. What its own libraries opened by now closes on exec, and what was inherited does not.
+#[cfg(feature = "pool")]
+pub(crate) fn close_inherited(kept: &[i32]) {
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
+    for name in open.flatten().map(|entry| entry.file_name()) {
+        let number = name.to_str().and_then(|name| name.parse().ok()).unwrap_or_default();
+        if number <= 2 || kept.contains(&number) {
+            continue;
+        }
+        // SAFETY: it is open, for nobody has closed it since it was listed.
+        let flags = fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_GETFD);
+        if flags == Ok(0) {
+            let _ = nix::unistd::close(number);
+        }
+    }
+}
+
+/// Whether a descriptor is still the one that it was.
+#[cfg(feature = "pool")]
+#[derive(Debug)]
+pub(crate) struct Known((u64, u64));
+
+#[cfg(feature = "pool")]
+impl Known {
+    pub(crate) fn new(end: impl AsFd) -> io::Result<Self> {
+        Ok(Self(identity(end)?))
+    }
+
+    pub(crate) fn is(&self, end: impl AsFd) -> bool {
+        identity(end) == Ok(self.0)
+    }
+}
+
 /// The caller's end of a pipe to the child, and that which the child inherits. Writing never blocks.
 #[cfg(feature = "pool")]
 #[derive(Debug)]

@@ -8,9 +8,11 @@ use std::os::unix::ffi::OsStringExt;
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use super::platform::Process;
+use super::retry;
 
 /// The file that this process executes, even if another has taken its name, or it has none any more.
 const EXECUTABLE: &str = "/proc/self/exe";
@@ -39,13 +41,13 @@ pub(crate) fn respawn(trigger: (&str, String), shared: &[BorrowedFd<'_>]) -> io:
     let mut environment: Vec<_> = env::vars_os().filter_map(variable).collect();
     environment.extend(variable((trigger.0.into(), trigger.1.into())));
     let child = posix_spawn(EXECUTABLE, &actions, &attributes, &arguments, &environment)?;
-    let taken = Process::open(child);
-    if taken.is_err() {
-        // It waits for a request, so it is alive and the number is its own.
-        let _ = kill(child, Signal::SIGKILL);
-        let _ = super::retry(|| nix::sys::wait::waitpid(child, None));
-    }
-    taken
+    Process::open(child).inspect_err(|_failed| abandon(child))
+}
+
+/// Ends a child that cannot be watched. It has done nothing yet.
+fn abandon(child: Pid) {
+    let _ = kill(child, Signal::SIGKILL);
+    let _ = retry(|| waitpid(child, None));
 }
 
 /// What is ignored here and not by custom for all that a program starts.

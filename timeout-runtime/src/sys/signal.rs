@@ -85,12 +85,14 @@ pub(crate) fn take_over_sigterm() {
     let _ = unsafe { sigaction(Signal::SIGTERM, &action) };
 }
 
-/// After a body that took it over: the next one has not.
+/// Between two bodies: what one has done to the signals that end the next, or that it did not ask for.
 #[cfg(feature = "pool")]
-pub(crate) fn give_sigterm_back() {
+pub(crate) fn put_back() {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     // SAFETY: no handler is installed.
     let _ = unsafe { sigaction(Signal::SIGTERM, &default) };
+    let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+    set_timer(std::time::Duration::ZERO);
 }
 
 pub(crate) fn sigterm_came() -> bool {

@@ -58,6 +58,32 @@ fn mixed(mut state: u64, bytes: &[u8]) -> u64 {
     state
 }
 
+/// The same seen from within, where a variable that is set anew is at another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sign {
+    folder: Option<(u64, u64)>,
+    environment: u64,
+}
+
+impl Sign {
+    /// Of this process, while nothing else runs.
+    pub(crate) fn now() -> Self {
+        unsafe extern "C" {
+            static environ: *const *const libc::c_char;
+        }
+        let mut environment = 0;
+        // SAFETY: it ends with null, and nothing changes it meanwhile.
+        unsafe {
+            let mut next = environ;
+            while !next.is_null() && !(*next).is_null() {
+                environment = mixed(environment, &(*next as usize).to_le_bytes());
+                next = next.add(1);
+            }
+        }
+        Self { folder: folder(), environment }
+    }
+}
+
 /// For a child that was started in others.
 #[derive(Debug)]
 pub(crate) struct Surroundings {

@@ -47,7 +47,16 @@ impl Census {
 
     /// Not if it cannot be told, because the body has closed the descriptor.
     pub(crate) fn is_unchanged(&self) -> bool {
-        self.tasks.metadata().is_ok_and(|tasks| tasks.is_dir() && tasks.nlink() == self.links)
+        // A thread that was joined a moment ago may still be on its way out of the kernel.
+        for look in 0..20 {
+            match self.tasks.metadata() {
+                Ok(tasks) if !tasks.is_dir() => return false,
+                Ok(tasks) if tasks.nlink() == self.links => return true,
+                Ok(_) => std::thread::sleep(std::time::Duration::from_micros(look * 10)),
+                Err(_) => return false,
+            }
+        }
+        false
     }
 }
 
