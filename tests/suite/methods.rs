@@ -11,6 +11,7 @@ mod asynchronous;
 mod attribute;
 mod deadline;
 mod ends;
+mod executables;
 mod kept;
 mod left;
 mod nested;

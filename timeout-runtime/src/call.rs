@@ -157,7 +157,7 @@ impl Going {
                     lease.rests(idle);
                     return receiver.source().rest();
                 }
-                // It was told to end, and gave its value first.
+                // It gave its value in the grace, and waits; but a SIGTERM may still be on its way.
                 receiver.source().kill();
             }
         }

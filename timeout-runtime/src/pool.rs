@@ -3,7 +3,8 @@
 //! A call takes an idle worker, or starts one; one call at a time owns it. After the call it is idle
 //! again, unless something is left that the next call would meet: after a timeout, a crash, a panic,
 //! or with a thread or a process that the body left behind, it is replaced. What a body leaves in the
-//! statics of its worker stays there for the bodies that come later.
+//! statics of its worker stays there for the bodies that come later; its current folder, its environment
+//! and what it did to SIGTERM do not. Values that bodies return are dropped in the worker too.
 //!
 //! Workers end when they have been idle for a while, and with the caller, however that ends.
 //!

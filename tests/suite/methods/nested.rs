@@ -64,7 +64,7 @@ fn an_outer_deadline_ends_what_is_inside() {
             for inner in 0..3 {
                 let path = std::env::temp_dir().join(format!("timeout-nested-{}", process::id()));
                 let text = path.to_str().unwrap().to_owned();
-                let timeout = Timeout::new(2).start_method(outer);
+                let timeout = Timeout::new(1).start_method(outer);
                 let error = timeout.call(hangs_in, (text, inner)).unwrap_err();
                 assert!(error.is_timeout(), "{outer:?} {error:?}");
                 let pid = std::fs::read_to_string(&path).unwrap().parse().unwrap();
