@@ -162,12 +162,15 @@ fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
     let carried = carried::arguments(args, item).unwrap_or_default();
     let back = |sent: &sent::Sent| carried.iter().position(|(name, _)| *name == sent.name);
     let unpacked = all.iter().enumerate().map(|(number, sent)| {
-        sent.unpacked(&private, &arguments, number, back(sent).map(|index| &names[index]))
+        let back = back(sent).map(|index| (&names[index], carried[index].1));
+        sent.unpacked(&private, &arguments, number, back)
     });
-    let packed = all.iter().map(sent::Sent::packed);
+    let packed = all.iter().map(|sent| sent.packed(&private, back(sent).is_some()));
     let (route, erased_route) = (route_of(args, item, &written), route_of(args, item, &erased));
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
     let crossing_of = quote_spanned!(at=> crossing::<#written>);
+    // At the same place, so that what is wrong with it is said once.
+    let crossing_there = quote_spanned!(at=> crossing::<#erased>);
     let finish = finish(args, item, &result);
     let (needs, start, end, body) = if item.is_async() {
         let body = sent::with_own_self(typed(item));
@@ -191,6 +194,7 @@ fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
                 CarryBySerde as _, CarryRoute as _, FailureByFrom as _, FailureByNothing as _,
                 FailureRoute as _, OutByDeref as _, OutByIo as _, OutByLocalDeref as _,
                 OutByNothing as _, OutBySerde as _, OutByStd as _, Route as _,
+                TakeByNothing as _, TakeBySent as _, TakeBySerde as _,
                 ValueByNothing as _, ValueBySerde as _,
             };
             let #crossing = #route.#crossing_of();
@@ -199,7 +203,7 @@ fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
                 #(#unpacked)*
                 #arguments.end()?;
                 let #value = #body;
-                let #crossing = #erased_route.crossing();
+                let #crossing = #erased_route.#crossing_there();
                 #private::send_back(#sink, #crossing, &[#(&#names),*], #value)
             };
             let #call = #private::Parcel::new::<#written>(#call) #(#packed)*;

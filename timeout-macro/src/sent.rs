@@ -225,13 +225,22 @@ pub(crate) fn with_own_self(body: TokenStream) -> TokenStream {
 
 impl Sent {
     /// In the caller: adds it to the parcel.
-    pub(crate) fn packed(&self) -> TokenStream {
+    pub(crate) fn packed(&self, private: &TokenStream, is_carried: bool) -> TokenStream {
         let Self { name, at, passing, .. } = self;
         let text = name.to_string();
         let text = text.trim_start_matches("r#");
+        if is_carried {
+            // Whether it can cross is asked where it is carried back.
+            let packing = Ident::new("packing", Span::mixed_site());
+            return quote! {
+                .with_by(#text, |#packing| {
+                    (&&#private::Tag::of(&*#name)).pack_into(&*#name, #packing)
+                })
+            };
+        }
         let reference = match passing {
-            Passing::Value => quote!(&#name),
-            Passing::Reference | Passing::Mutable => quote!(&*#name),
+            Passing::Value => quote_spanned!(*at=> &#name),
+            Passing::Reference | Passing::Mutable => quote_spanned!(*at=> &*#name),
         };
         quote_spanned!(*at=> .with(#text, #reference))
     }
@@ -243,33 +252,35 @@ impl Sent {
         private: &TokenStream,
         arguments: &Ident,
         number: usize,
-        carried: Option<&Ident>,
+        carried: Option<(&Ident, Span)>,
     ) -> TokenStream {
-        let Self { pattern, ty, passing, at, .. } = self;
+        let Self { pattern, ty, passing, .. } = self;
         let store = Ident::new(&format!("store_{number}"), Span::mixed_site());
-        let lent = Ident::new(&format!("lent_{number}"), Span::mixed_site());
+        let lent = Span::mixed_site().located_at(self.name.span());
+        let lent = Ident::new(&format!("lent_{number}"), lent);
         if *passing == Passing::Value {
-            let take = quote_spanned!(*at=> take::<#ty>);
             return quote! {
                 #[allow(unused_variables)]
-                let #pattern: #ty = #arguments.#take()?;
+                let #pattern: #ty = (&&#private::Tag::<#ty>::NEW).take_value(#arguments)?;
             };
         }
-        let sent = quote_spanned!(*at=> <#ty as #private::Travels>);
         let (mutable, method) = match passing {
             Passing::Mutable => (Some(quote!(mut)), quote!(lend_mut)),
             _ => (None, quote!(lend)),
         };
-        let carry = carried.map(|name| {
+        let carry = carried.map(|(name, at)| {
+            // At the same place as in the caller, so that what is wrong with it is said once.
+            let carry = quote_spanned!(at=> carry(&*#lent));
             quote! {
-                let #name = (&&#private::Tag::of(&*#lent)).carry_route().carry(&*#lent);
+                let #name = (&&#private::Tag::of(&*#lent)).carry_route().#carry;
                 let #name = #name.departing(&mut *#lent);
             }
         });
         quote! {
             #[allow(unused_mut)]
-            let mut #store: #sent::Wire = #arguments.take()?;
-            let #lent: & #mutable #ty = #sent::#method(& #mutable #store);
+            let mut #store = (&&#private::Tag::<#ty>::NEW).take_from(#arguments)?;
+            let #lent: & #mutable #ty =
+                (&&#private::Tag::<#ty>::NEW).#method(& #mutable #store);
             #carry
             #[allow(unused_variables)]
             let #pattern: & #mutable #ty = #lent;

@@ -64,9 +64,19 @@ impl Parcel {
 
     /// One more argument.
     #[must_use]
-    pub fn with<T: Travels + ?Sized>(mut self, name: &str, argument: &T) -> Self {
+    pub fn with<T: Travels + ?Sized>(self, name: &str, argument: &T) -> Self {
+        self.with_by(name, |packing| argument.pack(packing))
+    }
+
+    /// One more, which is carried back.
+    #[must_use]
+    pub fn with_by(
+        mut self,
+        name: &str,
+        pack: impl FnOnce(&mut Packing) -> Result<(), CodecError>,
+    ) -> Self {
         if let Ok(packing) = &mut self.arguments {
-            if let Err(error) = argument.pack(packing) {
+            if let Err(error) = pack(packing) {
                 let (type_name, reason) = error.parts();
                 let reason = format!("{reason} (parameter `{name}`)");
                 self.arguments = Err(CodecError::new(type_name, reason));

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Crossing, Departs};
+use super::{Crossing, Departs, Tag};
 use crate::call::Pending;
 use crate::child::Sink;
 use crate::error::CodecError;
-use crate::remote::{Packing, Parcel};
+use crate::remote::{Arguments, Packing, Parcel};
 use crate::{StartMethod, Timeout, codec};
 
 /// What an argument can be, or refer to.
@@ -36,6 +36,8 @@ pub trait Travels {
     fn lend_mut(wire: &mut Self::Wire) -> &mut Self;
 }
 
+// So that what is missing is said in the words above.
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Travels for T {
     type Wire = T;
 
@@ -54,6 +56,7 @@ impl<T: Serialize + DeserializeOwned> Travels for T {
 
 macro_rules! owned {
     ($(($($parameter:ident)?) $borrowed:ty => $owned:ty,)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl $(<$parameter: Serialize + DeserializeOwned>)? Travels for $borrowed {
             type Wire = $owned;
 
@@ -94,6 +97,101 @@ impl Travels for CStr {
         unreachable!("nothing can be done to a `&mut CStr`")
     }
 }
+
+/// What is done with an argument in the child, and with one that is carried back: first choice. That
+/// it can be sent is demanded in one place, so that where it cannot there is one error.
+pub trait TakeBySent {
+    /// The argument, or what it refers to.
+    type Target: ?Sized;
+    /// What is made of it.
+    type Store;
+    /// In the caller.
+    ///
+    /// # Errors
+    ///
+    /// The encoder's.
+    fn pack_into(&self, target: &Self::Target, packing: &mut Packing) -> Result<(), CodecError>;
+    /// In the child.
+    ///
+    /// # Errors
+    ///
+    /// The decoder's.
+    fn take_from(&self, arguments: &mut Arguments<'_>) -> Result<Self::Store, CodecError>;
+    /// In the child.
+    fn lend<'a>(&self, store: &'a Self::Store) -> &'a Self::Target;
+    /// In the child.
+    fn lend_mut<'a>(&self, store: &'a mut Self::Store) -> &'a mut Self::Target;
+}
+
+impl<T: Travels + ?Sized> TakeBySent for &Tag<T> {
+    type Target = T;
+    type Store = T::Wire;
+
+    fn pack_into(&self, target: &T, packing: &mut Packing) -> Result<(), CodecError> {
+        target.pack(packing)
+    }
+
+    fn take_from(&self, arguments: &mut Arguments<'_>) -> Result<T::Wire, CodecError> {
+        arguments.take()
+    }
+
+    fn lend<'a>(&self, store: &'a T::Wire) -> &'a T {
+        T::lend(store)
+    }
+
+    fn lend_mut<'a>(&self, store: &'a mut T::Wire) -> &'a mut T {
+        T::lend_mut(store)
+    }
+}
+
+/// The same for an argument by value.
+pub trait TakeBySerde {
+    /// The argument.
+    type Value;
+    /// In the child.
+    ///
+    /// # Errors
+    ///
+    /// The decoder's.
+    fn take_value(&self, arguments: &mut Arguments<'_>) -> Result<Self::Value, CodecError>;
+}
+
+impl<T: Serialize + DeserializeOwned> TakeBySerde for &Tag<T> {
+    type Value = T;
+
+    fn take_value(&self, arguments: &mut Arguments<'_>) -> Result<T, CodecError> {
+        arguments.take()
+    }
+}
+
+/// Last choice, of what cannot be sent: a program with it does not compile.
+#[expect(missing_docs, clippy::missing_errors_doc, reason = "as above")]
+pub trait TakeByNothing<T: ?Sized> {
+    fn pack_into(&self, _: &T, _: &mut Packing) -> Result<(), CodecError> {
+        unreachable!("this does not compile")
+    }
+
+    fn take_from(&self, _: &mut Arguments<'_>) -> Result<(), CodecError> {
+        unreachable!("this does not compile")
+    }
+
+    fn lend<'a>(&self, (): &'a ()) -> &'a T {
+        unreachable!("this does not compile")
+    }
+
+    fn lend_mut<'a>(&self, (): &'a mut ()) -> &'a mut T {
+        unreachable!("this does not compile")
+    }
+
+    fn take_value(&self, _: &mut Arguments<'_>) -> Result<T, CodecError>
+    where
+        T: Sized,
+    {
+        unreachable!("this does not compile")
+    }
+}
+
+impl<T: ?Sized> TakeByNothing<T> for Tag<T> {}
 
 /// In the child, at its end: what the body returned, and what it did to its arguments.
 ///

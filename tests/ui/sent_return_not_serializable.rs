@@ -3,8 +3,8 @@ use timeout_runtime::timeout;
 struct Job(u8);
 
 #[timeout(1, start = "pool")]
-fn run(job: &mut Job) {
-    job.0 += 1;
+fn make(number: u8) -> Job {
+    Job(number)
 }
 
 fn main() {}
