@@ -51,6 +51,7 @@ fn an_argument_of_a_hundred_mebibytes_crosses() {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "as many as can be")]
 fn many(
     a: u8,
     b: String,

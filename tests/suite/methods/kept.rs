@@ -57,6 +57,7 @@ fn leave(what: Leaves) -> Result<u32, String> {
         Leaves::Thread => drop(thread::spawn(|| spin())),
         Leaves::Child => drop(process::Command::new("sleep").arg("600").spawn().unwrap()),
         Leaves::Zombie => {
+            #[expect(clippy::zombie_processes, reason = "it is to be one")]
             let child = process::Command::new("true").spawn().unwrap();
             eventually("its end", || !is_running(child.id()));
         }

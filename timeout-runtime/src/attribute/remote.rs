@@ -165,7 +165,7 @@ impl<T: Serialize + DeserializeOwned> TakeBySerde for &Tag<T> {
 }
 
 /// Last choice, of what cannot be sent: a program with it does not compile.
-#[expect(missing_docs, clippy::missing_errors_doc, reason = "as above")]
+#[expect(missing_docs, reason = "as above")]
 pub trait TakeByNothing<T: ?Sized> {
     fn pack_into(&self, _: &T, _: &mut Packing) -> Result<(), CodecError> {
         unreachable!("this does not compile")
