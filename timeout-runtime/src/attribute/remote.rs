@@ -82,6 +82,7 @@ owned! {
     (T) [T] => Vec<T>,
 }
 
+#[diagnostic::do_not_recommend]
 impl Travels for CStr {
     type Wire = CString;
 
