@@ -160,12 +160,15 @@ fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
     // What is wrong with them was said before.
     let all = sent::arguments(item).unwrap_or_default();
     let carried = carried::arguments(args, item).unwrap_or_default();
-    let back = |sent: &sent::Sent| carried.iter().position(|(name, _)| *name == sent.name);
-    let unpacked = all.iter().enumerate().map(|(number, sent)| {
-        let back = back(sent).map(|index| (&names[index], carried[index].1));
-        sent.unpacked(&private, &arguments, number, back)
-    });
-    let packed = all.iter().map(|sent| sent.packed(&private, back(sent).is_some()));
+    let back = |sent: &sent::Sent| {
+        let number = carried.iter().position(|(name, _)| *name == sent.name);
+        number.map(|number| &names[number])
+    };
+    let unpacked = all
+        .iter()
+        .enumerate()
+        .map(|(number, sent)| sent.unpacked(&private, &arguments, number, back(sent)));
+    let packed = all.iter().map(sent::Sent::packed);
     let (route, erased_route) = (route_of(args, item, &written), route_of(args, item, &erased));
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
     let crossing_of = quote_spanned!(at=> crossing::<#written>);
@@ -190,11 +193,11 @@ fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
             #needs
             #[allow(unused_imports)]
             use #private::{
-                BackByError as _, BackByNothing as _, BackByRemote as _, CarryByNothing as _,
-                CarryBySerde as _, CarryRoute as _, FailureByFrom as _, FailureByNothing as _,
-                FailureRoute as _, OutByDeref as _, OutByIo as _, OutByLocalDeref as _,
-                OutByNothing as _, OutBySerde as _, OutByStd as _, Route as _,
-                TakeByNothing as _, TakeBySent as _, TakeBySerde as _,
+                BackByError as _, BackByNothing as _, BackByRemote as _, CarryRoute as _,
+                FailureByFrom as _, FailureByNothing as _, FailureRoute as _, OutByDeref as _,
+                OutByIo as _, OutByLocalDeref as _, OutByNothing as _, OutBySerde as _,
+                OutByStd as _, Route as _, SentByNothing as _, SentBySerde as _,
+                SentByTravels as _, TakeByNothing as _, TakeBySent as _, TakeBySerde as _,
                 ValueByNothing as _, ValueBySerde as _,
             };
             let #crossing = #route.#crossing_of();
@@ -386,8 +389,13 @@ fn carried(args: &Args, item: &Item) -> Carried {
         let name = local(&format!("carried_{number}"));
         let how = local(&format!("carry_{number}"));
         let carry = quote_spanned!(*at=> carry(&*#argument));
+        let tag = quote!(#private::Tag::of(&*#argument));
+        let route = match start_of(args) {
+            Start::Fork => quote!((&&#tag).carry_route()),
+            Start::Afresh(_) => quote!((&&&#tag).sent_route()),
+        };
         prepare.extend(quote! {
-            let #how = (&&#private::Tag::of(&*#argument)).carry_route().#carry;
+            let #how = #route.#carry;
         });
         depart.extend(quote!(let #name = #how.departing(&mut *#argument);));
         arrive.extend(quote!(let mut #name = #how.arriving();));

@@ -225,19 +225,10 @@ pub(crate) fn with_own_self(body: TokenStream) -> TokenStream {
 
 impl Sent {
     /// In the caller: adds it to the parcel.
-    pub(crate) fn packed(&self, private: &TokenStream, is_carried: bool) -> TokenStream {
+    pub(crate) fn packed(&self) -> TokenStream {
         let Self { name, at, passing, .. } = self;
         let text = name.to_string();
         let text = text.trim_start_matches("r#");
-        if is_carried {
-            // Whether it can cross is asked where it is carried back.
-            let packing = Ident::new("packing", Span::mixed_site());
-            return quote! {
-                .with_by(#text, |#packing| {
-                    (&&#private::Tag::of(&*#name)).pack_into(&*#name, #packing)
-                })
-            };
-        }
         let reference = match passing {
             Passing::Value => quote_spanned!(*at=> &#name),
             Passing::Reference | Passing::Mutable => quote_spanned!(*at=> &*#name),
@@ -252,7 +243,7 @@ impl Sent {
         private: &TokenStream,
         arguments: &Ident,
         number: usize,
-        carried: Option<(&Ident, Span)>,
+        carried: Option<&Ident>,
     ) -> TokenStream {
         let Self { pattern, ty, passing, .. } = self;
         let store = Ident::new(&format!("store_{number}"), Span::mixed_site());
@@ -268,11 +259,9 @@ impl Sent {
             Passing::Mutable => (Some(quote!(mut)), quote!(lend_mut)),
             _ => (None, quote!(lend)),
         };
-        let carry = carried.map(|(name, at)| {
-            // At the same place as in the caller, so that what is wrong with it is said once.
-            let carry = quote_spanned!(at=> carry(&*#lent));
+        let carry = carried.map(|name| {
             quote! {
-                let #name = (&&#private::Tag::of(&*#lent)).carry_route().#carry;
+                let #name = (&&&#private::Tag::of(&*#lent)).route_there().carry(&*#lent);
                 let #name = #name.departing(&mut *#lent);
             }
         });

@@ -38,7 +38,10 @@ pub use self::errors::{
     OutByStd, sides,
 };
 #[cfg(feature = "pool")]
-pub use self::remote::{TakeByNothing, TakeBySent, TakeBySerde, Travels, pool, send_back, spawn};
+pub use self::remote::{
+    SentByNothing, SentBySerde, SentByTravels, TakeByNothing, TakeBySent, TakeBySerde, Travels,
+    pool, send_back, spawn,
+};
 #[cfg(all(feature = "pool", feature = "tokio"))]
 pub use self::remote::{block_on, pool_async, spawn_async};
 pub use self::values::{CrossesBy, Either, ValueByNothing, ValueBySerde};

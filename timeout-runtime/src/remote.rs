@@ -64,19 +64,9 @@ impl Parcel {
 
     /// One more argument.
     #[must_use]
-    pub fn with<T: Travels + ?Sized>(self, name: &str, argument: &T) -> Self {
-        self.with_by(name, |packing| argument.pack(packing))
-    }
-
-    /// One more, which is carried back.
-    #[must_use]
-    pub fn with_by(
-        mut self,
-        name: &str,
-        pack: impl FnOnce(&mut Packing) -> Result<(), CodecError>,
-    ) -> Self {
+    pub fn with<T: Travels + ?Sized>(mut self, name: &str, argument: &T) -> Self {
         if let Ok(packing) = &mut self.arguments {
-            if let Err(error) = pack(packing) {
+            if let Err(error) = argument.pack(packing) {
                 let (type_name, reason) = error.parts();
                 let reason = format!("{reason} (parameter `{name}`)");
                 self.arguments = Err(CodecError::new(type_name, reason));

@@ -26,9 +26,9 @@ pub trait CarriedBy<Route> {
     /// # Errors
     ///
     /// The encoder's.
-    fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError>;
+    fn write_back(&self, sink: &mut Sink<'_>) -> Result<(), CodecError>;
     /// In the caller: puts it into the argument.
-    fn commit(&mut self, wire: Self::Wire);
+    fn put_back(&mut self, wire: Self::Wire);
 }
 
 /// A value of a sized type.
@@ -80,11 +80,11 @@ impl<T: ?Sized> CarryByNothing for Tag<T> {}
 impl<T: Serialize + DeserializeOwned> CarriedBy<Whole> for T {
     type Wire = T;
 
-    fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError> {
+    fn write_back(&self, sink: &mut Sink<'_>) -> Result<(), CodecError> {
         codec::encode(self, &mut sink.0)
     }
 
-    fn commit(&mut self, wire: T) {
+    fn put_back(&mut self, wire: T) {
         *self = wire;
     }
 }
@@ -92,12 +92,12 @@ impl<T: Serialize + DeserializeOwned> CarriedBy<Whole> for T {
 impl<T: Serialize + DeserializeOwned> CarriedBy<Elements> for [T] {
     type Wire = Vec<T>;
 
-    fn write(&self, sink: &mut Sink<'_>) -> Result<(), CodecError> {
+    fn write_back(&self, sink: &mut Sink<'_>) -> Result<(), CodecError> {
         codec::encode(self, &mut sink.0)
     }
 
     /// A slice cannot change its length, so there are as many as before.
-    fn commit(&mut self, wire: Vec<T>) {
+    fn put_back(&mut self, wire: Vec<T>) {
         for (place, value) in self.iter_mut().zip(wire) {
             *place = value;
         }
@@ -112,10 +112,10 @@ pub trait CarryRoute: Sized {
         T::Wire: 'a,
     {
         Carry {
-            write: T::write,
+            write: T::write_back,
             read: |source| {
                 let wire = codec::decode::<T::Wire>(&mut source.0)?;
-                Ok(Box::new(|argument| argument.commit(wire)))
+                Ok(Box::new(|argument| argument.put_back(wire)))
             },
         }
     }

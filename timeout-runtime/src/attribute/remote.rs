@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Crossing, Departs, Tag};
+use super::carry::{Elements, Nothing, Whole};
+use super::{CarriedBy, Crossing, Departs, Tag};
 use crate::call::Pending;
 use crate::child::Sink;
 use crate::error::CodecError;
@@ -18,8 +19,9 @@ use crate::{StartMethod, Timeout, codec};
     message = "`{Self}` cannot be sent to another process",
     label = "this does not implement serde's `Serialize` and `Deserialize`",
     note = "with the start methods `spawn` and `pool` arguments cross serialized: derive both for your \
-            own type (`#[derive(serde::Serialize, serde::Deserialize)]`), or write `start = \"fork\"`, \
-            where the child has all arguments as they are"
+            own type (`#[derive(serde::Serialize, serde::Deserialize)]`), bound a type parameter by \
+            `Serialize + DeserializeOwned`, or write `start = \"fork\"`, where the child has all \
+            arguments as they are"
 )]
 pub trait Travels {
     /// What is made of it in the child.
@@ -99,19 +101,13 @@ impl Travels for CStr {
     }
 }
 
-/// What is done with an argument in the child, and with one that is carried back: first choice. That
-/// it can be sent is demanded in one place, so that where it cannot there is one error.
+/// What is done with an argument in the child: first choice. That it can be sent is demanded in one
+/// place, by [`Parcel::with`], so that where it cannot there is one error.
 pub trait TakeBySent {
     /// The argument, or what it refers to.
     type Target: ?Sized;
     /// What is made of it.
     type Store;
-    /// In the caller.
-    ///
-    /// # Errors
-    ///
-    /// The encoder's.
-    fn pack_into(&self, target: &Self::Target, packing: &mut Packing) -> Result<(), CodecError>;
     /// In the child.
     ///
     /// # Errors
@@ -127,10 +123,6 @@ pub trait TakeBySent {
 impl<T: Travels + ?Sized> TakeBySent for &Tag<T> {
     type Target = T;
     type Store = T::Wire;
-
-    fn pack_into(&self, target: &T, packing: &mut Packing) -> Result<(), CodecError> {
-        target.pack(packing)
-    }
 
     fn take_from(&self, arguments: &mut Arguments<'_>) -> Result<T::Wire, CodecError> {
         arguments.take()
@@ -168,10 +160,6 @@ impl<T: Serialize + DeserializeOwned> TakeBySerde for &Tag<T> {
 /// Last choice, of what cannot be sent: a program with it does not compile.
 #[expect(missing_docs, reason = "as above")]
 pub trait TakeByNothing<T: ?Sized> {
-    fn pack_into(&self, _: &T, _: &mut Packing) -> Result<(), CodecError> {
-        unreachable!("this does not compile")
-    }
-
     fn take_from(&self, _: &mut Arguments<'_>) -> Result<(), CodecError> {
         unreachable!("this does not compile")
     }
@@ -193,6 +181,76 @@ pub trait TakeByNothing<T: ?Sized> {
 }
 
 impl<T: ?Sized> TakeByNothing<T> for Tag<T> {}
+
+/// How an argument that was sent is carried back: first choices. What cannot be is told in the
+/// caller's code alone.
+pub trait SentBySerde {
+    /// The marker.
+    type Route: Copy;
+    /// The marker's value.
+    fn sent_route(&self) -> Self::Route;
+    /// In the child.
+    fn route_there(&self) -> Self::Route {
+        self.sent_route()
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> SentBySerde for &&Tag<T> {
+    type Route = Whole;
+
+    fn sent_route(&self) -> Whole {
+        Whole
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> SentBySerde for &&Tag<[T]> {
+    type Route = Elements;
+
+    fn sent_route(&self) -> Elements {
+        Elements
+    }
+}
+
+/// Second choice, of what can be sent and not carried back.
+pub trait SentByTravels {
+    /// The marker.
+    fn sent_route(&self) -> Nothing {
+        Nothing
+    }
+}
+
+impl<T: Travels + ?Sized> SentByTravels for &Tag<T> {}
+
+/// Last choice, of what cannot be sent, which is said elsewhere.
+pub trait SentByNothing {
+    /// The marker.
+    fn sent_route(&self) -> Unsent {
+        Unsent
+    }
+    /// In the child.
+    fn route_there(&self) -> Unsent {
+        Unsent
+    }
+}
+
+impl<T: ?Sized> SentByNothing for Tag<T> {}
+
+/// Not at all, which is told elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Unsent;
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> CarriedBy<Unsent> for T {
+    type Wire = ();
+
+    fn write_back(&self, _: &mut Sink<'_>) -> Result<(), CodecError> {
+        unreachable!("this does not compile")
+    }
+
+    fn put_back(&mut self, (): ()) {
+        unreachable!("this does not compile")
+    }
+}
 
 /// In the child, at its end: what the body returned, and what it did to its arguments.
 ///
