@@ -118,9 +118,14 @@ impl Going {
                 ErrorKind::Panicked { message, location }
             }
             End::Record(Record { tag: Tag::EncodeFailed, payload }) => {
-                let (type_name, reason): (String, String) =
-                    codec::from_bytes(&payload).unwrap_or_default();
-                ErrorKind::Encode(CodecError::new(type_name, reason))
+                let parts = codec::from_bytes(&payload).unwrap_or_default();
+                let error = CodecError::put_together(parts);
+                // An argument was written by the caller: here it could not be read.
+                if error.is_argument() {
+                    ErrorKind::Decode(error)
+                } else {
+                    ErrorKind::Encode(error)
+                }
             }
             End::Record(Record { tag: Tag::StartFailed, payload }) => {
                 let why = codec::from_bytes(&payload).unwrap_or_default();

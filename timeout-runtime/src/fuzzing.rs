@@ -197,9 +197,9 @@ fn panicked(payload: &[u8]) {
 }
 
 fn encode_failed(payload: &[u8]) {
-    let parts: (String, String) = from_bytes(payload).unwrap_or_default();
-    let error = CodecError::new(parts.0.clone(), &parts.1);
-    assert_eq!(error.parts(), (&*parts.0, &*parts.1));
+    let parts: (String, String, bool) = from_bytes(payload).unwrap_or_default();
+    let error = CodecError::put_together(parts.clone());
+    assert_eq!(error.parts(), (&*parts.0, &*parts.1, parts.2));
     assert!(error.to_string().ends_with(&parts.1));
 }
 

@@ -19,16 +19,25 @@ use crate::sys::surroundings::Surroundings;
 pub type Thunk = fn(&mut Arguments<'_>, &mut Sink<'_>) -> Result<(), CodecError>;
 
 /// In the child: the arguments of one call, in their order.
-pub struct Arguments<'a>(pub(crate) Receiver<&'a File>);
+pub struct Arguments<'a> {
+    receiver: Receiver<&'a File>,
+    /// The type of the one that was taken last.
+    last: &'static str,
+}
 
-impl Arguments<'_> {
+impl<'a> Arguments<'a> {
+    pub(crate) fn new(receiver: Receiver<&'a File>) -> Self {
+        Self { receiver, last: "()" }
+    }
+
     /// The next argument.
     ///
     /// # Errors
     ///
     /// The decoder's.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, CodecError> {
-        codec::decode(&mut self.0)
+        self.last = type_name::<T>();
+        codec::decode(&mut self.receiver).map_err(CodecError::of_argument)
     }
 
     /// There are no more. What was read as less than was written would else be the next request.
@@ -37,11 +46,12 @@ impl Arguments<'_> {
     ///
     /// Where there are.
     pub fn end(&mut self) -> Result<(), CodecError> {
-        match self.0.finish() {
-            End::Record(Record { tag: Tag::Complete, .. }) => Ok(()),
-            End::Broken(why) => Err(CodecError::new("the arguments", why)),
-            _ => Err(CodecError::new("the arguments", "their end is missing")),
-        }
+        let why = match self.receiver.finish() {
+            End::Record(Record { tag: Tag::Complete, .. }) => return Ok(()),
+            End::Broken(why) => why,
+            _ => "the end is missing".to_owned(),
+        };
+        Err(CodecError::new(self.last, why).of_argument())
     }
 }
 
@@ -64,12 +74,24 @@ impl Parcel {
 
     /// One more argument.
     #[must_use]
-    pub fn with<T: Travels + ?Sized>(mut self, name: &str, argument: &T) -> Self {
+    pub fn with<T: Travels + ?Sized>(self, name: &str, argument: &T) -> Self {
+        self.and(argument, |error| error.of_parameter(name))
+    }
+
+    /// All of them, as one.
+    pub(crate) fn with_all<T: Travels>(self, arguments: &T) -> Self {
+        self.and(arguments, CodecError::of_argument)
+    }
+
+    fn and<T: Travels + ?Sized>(
+        mut self,
+        argument: &T,
+        told: impl FnOnce(CodecError) -> CodecError,
+    ) -> Self {
+        // The first that cannot be written is told of.
         if let Ok(packing) = &mut self.arguments {
             if let Err(error) = argument.pack(packing) {
-                let (type_name, reason) = error.parts();
-                let reason = format!("{reason} (parameter `{name}`)");
-                self.arguments = Err(CodecError::new(type_name, reason));
+                self.arguments = Err(told(error));
             }
         }
         self

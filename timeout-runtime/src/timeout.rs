@@ -139,7 +139,7 @@ impl Timeout {
         const { assert_is_named::<F>() };
         #[cfg(feature = "pool")]
         if self.start_method != StartMethod::Fork {
-            let parcel = Parcel::new::<T>(callable::thunk::<T, A, F>).with("arguments", &arguments);
+            let parcel = Parcel::new::<T>(callable::thunk::<T, A, F>).with_all(&arguments);
             return self.start_remote(type_name::<F>(), parcel).join();
         }
         self.fork(type_name::<F>(), || function.call(arguments)).join()

@@ -137,7 +137,7 @@ fn serve_next(child: &mut Child, requests: &File, state: &mut State<'_>) {
     }
     state.begin(request.surroundings.is_some());
     let thunk: Thunk = image::function_at(request.thunk);
-    let mut arguments = Arguments(receiver);
+    let mut arguments = Arguments::new(receiver);
     let mut job = |sink: &mut Sink<'_>| {
         if let Some(initializer) = request.initializer {
             image::function_at::<fn()>(initializer)();

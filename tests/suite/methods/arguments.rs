@@ -2,6 +2,7 @@
 
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use timeout_runtime::error::CodecError;
 use timeout_runtime::{Error, ErrorKind, Timeout};
 
 use super::{AFRESH, METHODS};
@@ -135,7 +136,23 @@ mod picky_by {
 fn encode(error: &Error) -> &str {
     let ErrorKind::Encode(cause) = error.kind() else { panic!("{error:?}") };
     assert!(cause.type_name().contains("Picky"), "{cause}");
+    is_of_an_argument(error, cause);
     cause.reason()
+}
+
+#[track_caller]
+fn decode(error: &Error) -> &str {
+    let ErrorKind::Decode(cause) = error.kind() else { panic!("{error:?}") };
+    is_of_an_argument(error, cause);
+    cause.reason()
+}
+
+#[track_caller]
+fn is_of_an_argument(error: &Error, cause: &CodecError) {
+    assert!(cause.is_argument());
+    let said = error.to_string();
+    let expected = format!("was not started: an argument of type `{}`", cause.type_name());
+    assert!(said.contains(&expected) && !said.contains("returned"), "{said}");
 }
 
 #[test]
@@ -144,7 +161,7 @@ fn an_argument_that_cannot_be_written_is_named() {
     for method in AFRESH {
         let timeout = Timeout::new(LONG).start_method(method);
         let error = timeout.call(takes, (unwritable(),)).unwrap_err();
-        assert!(encode(&error).contains("it may not be written"), "{error}");
+        assert_eq!(encode(&error), "it may not be written");
         assert_eq!(error.exit_code(), 125);
         assert_eq!(timeout.call(takes, (Picky { writes: true, reads: true },)).unwrap(), 1);
     }
@@ -160,8 +177,8 @@ fn an_argument_that_cannot_be_read_is_named() {
     let unreadable = || Picky { writes: true, reads: false };
     for picks in [picky_by::spawn::picks, picky_by::pool::picks] {
         let error = picks(1, &unreadable()).unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("it may not be read") && text.contains("Picky"), "{error:?}");
+        assert_eq!(decode(&error), "it may not be read");
+        assert!(error.to_string().contains("Picky"), "{error:?}");
         assert_eq!(picks(1, &Picky { writes: true, reads: true }).unwrap(), 2);
     }
 }
@@ -191,7 +208,7 @@ fn what_is_left_of_arguments_is_an_error_and_does_not_meet_the_next_call() {
         let timeout = Timeout::new(LONG).start_method(method);
         for size in [9, 100_000, 1 << 20] {
             let error = timeout.call(takes_short, (Short(text(size)),)).unwrap_err();
-            assert!(error.to_string().contains("came after"), "{method:?} {size} {error:?}");
+            assert!(decode(&error).contains("came after"), "{method:?} {size} {error:?}");
             assert_eq!(timeout.call(length, ("s".repeat(10),)).unwrap(), (10, b's'), "{method:?}");
         }
     }

@@ -14,7 +14,7 @@ use crate::sys;
 /// | [`Cancelled`](Self::Cancelled) | until it was stopped | 125 |
 /// | [`InvalidLimit`](Self::InvalidLimit) | no; in a `cooperative::scope` up to the checkpoint | 125 |
 /// | [`Start`](Self::Start) | no: calling again later is safe | 125 |
-/// | [`Encode`](Self::Encode), [`Decode`](Self::Decode) | to its end, as far as is known | 125 |
+/// | [`Encode`](Self::Encode), [`Decode`](Self::Decode) | to its end, as far as is known; no, if it is about an [argument](CodecError::is_argument) | 125 |
 /// | [`Failed`](Self::Failed) | to its end | 1 |
 /// | [`Unknown`](Self::Unknown) | unknown | 125 |
 /// | [`AlreadyStarted`](Self::AlreadyStarted), [`Closed`](Self::Closed) | no | 125 |
@@ -55,9 +55,9 @@ pub enum ErrorKind {
     InvalidLimit,
     /// No child could be had.
     Start(io::Error),
-    /// The child could not write the value.
+    /// The child could not write the value, or the caller an argument.
     Encode(CodecError),
-    /// What arrived is not a value.
+    /// What arrived is not a value, or in the child not an argument.
     Decode(CodecError),
     /// The body returned this error. Only in an error type of a written `Result` that neither
     /// serializes nor can be made of any error, but has a variant for this library's.
@@ -86,11 +86,12 @@ pub enum StoppedBy {
     Cooperation,
 }
 
-/// Why a value of some type could not cross from the child to the caller.
+/// Why a value of some type could not cross from the child to the caller, or an argument to the child.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodecError {
     type_name: String,
     reason: String,
+    is_argument: bool,
 }
 
 impl ErrorKind {
@@ -135,6 +136,9 @@ impl fmt::Display for ErrorKind {
                 write!(f, "could not be started: {cause}")?;
                 remedy(cause).map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
             }
+            Self::Encode(cause) | Self::Decode(cause) if cause.is_argument => {
+                write!(f, "was not started: {cause}")
+            }
             Self::Encode(cause) => write!(f, "returned, but {cause}"),
             Self::Decode(cause) => write!(f, "sent a result, but {cause}"),
             Self::Failed(cause) => write!(f, "failed: {cause}"),
@@ -174,12 +178,36 @@ impl fmt::Display for StoppedBy {
 
 impl CodecError {
     pub(crate) fn new(type_name: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self { type_name: type_name.into(), reason: reason.to_string() }
+        Self { type_name: type_name.into(), reason: reason.to_string(), is_argument: false }
+    }
+
+    /// It is about an argument.
+    #[cfg(feature = "pool")]
+    pub(crate) fn of_argument(mut self) -> Self {
+        self.is_argument = true;
+        self
+    }
+
+    /// It is about the parameter of that name.
+    #[cfg(feature = "pool")]
+    pub(crate) fn of_parameter(mut self, name: &str) -> Self {
+        self.reason = format!("{} (parameter `{name}`)", self.reason);
+        self.of_argument()
     }
 
     /// As it crosses the pipe.
-    pub(crate) fn parts(&self) -> (&str, &str) {
-        (&self.type_name, &self.reason)
+    pub(crate) fn parts(&self) -> (&str, &str, bool) {
+        (&self.type_name, &self.reason, self.is_argument)
+    }
+
+    pub(crate) fn put_together((type_name, reason, is_argument): (String, String, bool)) -> Self {
+        Self { type_name, reason, is_argument }
+    }
+
+    /// Whether it is an argument that could not cross to the child: then the body did not run.
+    #[must_use]
+    pub fn is_argument(&self) -> bool {
+        self.is_argument
     }
 
     /// The type of the value.
@@ -197,7 +225,8 @@ impl CodecError {
 
 impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a value of type `{}` could not cross: {}", self.type_name, self.reason)
+        let what = if self.is_argument { "an argument" } else { "a value" };
+        write!(f, "{what} of type `{}` could not cross: {}", self.type_name, self.reason)
     }
 }
 
