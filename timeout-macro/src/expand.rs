@@ -52,7 +52,7 @@
 //! The fork shows in the types: `send` never returns, so what the body moves out of its arguments
 //! is moved in one arm only, and the caller's arm still has them all.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Pat, ReturnType, Signature};
@@ -188,8 +188,7 @@ fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
         let nothing = TokenStream::new();
         (nothing.clone(), local(start), nothing, quote!((|| -> #erased #body)()))
     };
-    quote! {
-        #private::with_pool! {{
+    let expanded = quote! {
             #needs
             #[allow(unused_imports)]
             use #private::{
@@ -215,8 +214,18 @@ fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
             let #result = #call.receive(#crossing, &mut [#(&mut #names),*]);
             #commit
             #finish
-        }}
-    }
+    };
+    with_pool(args, &expanded)
+}
+
+/// Left out without the feature, which is then told at the method's name.
+fn with_pool(args: &Args, expanded: &TokenStream) -> TokenStream {
+    let private = private(args);
+    let place = args.start.as_ref().map_or_else(Span::call_site, syn::LitStr::span);
+    let mut body = Group::new(Delimiter::Brace, quote!({ #expanded }));
+    body.set_span(place);
+    let invoked = at(place, quote!(#private::with_pool!));
+    quote!(#invoked #body)
 }
 
 /// The parts of a hard call that differ where it is awaited.
