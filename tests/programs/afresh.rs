@@ -1,11 +1,14 @@
 //! Makes calls whose children are this program started afresh; the tests look at what it printed.
 //!
-//! `remove` and `replace` say what is done to its file before the second round of calls.
+//! `remove` and `replace` say what is done to its file before the second round of calls; `drop` and
+//! `effective`, which rights it gives up.
 
 use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{self, ExitCode};
 
+use nix::unistd::{Gid, Uid, geteuid, seteuid, setgroups, setresgid, setresuid};
 use timeout_runtime::{Error, StartMethod, Timeout, pool, timeout};
 
 #[timeout(60, start = "spawn")]
@@ -44,8 +47,54 @@ fn calls() -> Result<(), Error> {
     Ok(())
 }
 
+#[timeout(60, start = "pool")]
+fn pooled_as() -> (u32, u32, PathBuf) {
+    (process::id(), geteuid().as_raw(), env::current_dir().unwrap())
+}
+
+/// Becomes another user for good: what serves its calls from then on is that user's too.
+fn drop_rights() -> Result<(), Error> {
+    let other = 65_534;
+    let (first, user, _) = pooled_as()?;
+    assert_eq!(user, 0);
+    let (group, user) = (Gid::from_raw(other), Uid::from_raw(other));
+    setgroups(&[]).unwrap();
+    setresgid(group, group, group).unwrap();
+    setresuid(user, user, user).unwrap();
+    let (second, user, _) = pooled_as()?;
+    assert!(first != second && user == other, "{first} {second} {user}");
+    // And the one that it may not signal has ended.
+    assert!(!fs::exists(format!("/proc/{first}")).unwrap());
+    // Nobody may look into it any more, which is how another process finds its folder.
+    env::set_current_dir("/tmp").unwrap();
+    assert_eq!(pooled_as()?, (second, other, "/tmp".into()));
+    Timeout::new(60).start_method(StartMethod::Spawn).call(u32::pow, (2, 10)).map(drop)
+}
+
+/// Becomes another user for a while: then a program takes itself for a set-uid one.
+fn change_effective_user() -> Result<(), Error> {
+    seteuid(Uid::from_raw(65_534)).unwrap();
+    pooled_as().map(drop)
+}
+
 fn main() -> ExitCode {
     println!("[main]");
+    let done = match env::args().nth(1).as_deref() {
+        Some("drop") => drop_rights(),
+        Some("effective") => change_effective_user(),
+        _ => return rounds(),
+    };
+    match done {
+        Ok(()) => println!("[done]"),
+        Err(error) => {
+            println!("[{error}]");
+            return ExitCode::from(error.exit_code());
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn rounds() -> ExitCode {
     let own = env::current_exe().unwrap();
     for round in 0..2 {
         if let Err(error) = calls() {

@@ -14,7 +14,7 @@ use crate::frame::{End, Receiver, Record, Tag};
 use crate::panic::PanicNote;
 use crate::report::Report;
 #[cfg(feature = "pool")]
-use crate::start::workers::Lease;
+use crate::start::workers::lease::Lease;
 use crate::trace::Trace;
 use crate::watch::{Ended, Watch};
 

@@ -92,7 +92,8 @@ impl Settings {
     }
 
     /// A function that each new worker runs before its first body, within the limit of that call.
-    /// What becomes of it is what becomes of the call.
+    /// What becomes of it is what becomes of the call. One in a shared library is
+    /// [`Start`](crate::ErrorKind::Start): another process may not have it.
     #[must_use]
     pub fn initializer(mut self, initializer: fn()) -> Self {
         self.initializer = Some(initializer);

@@ -99,12 +99,8 @@ impl Parcel {
 
     /// Whether the executable has the function, and the arguments could be written.
     pub(crate) fn pack(self) -> Result<Packed, Refusal> {
-        let offset = image::offset_of(self.thunk as *const ()).ok_or_else(|| {
-            Refusal::Start(io::Error::other(
-                "the function is in a shared library, which a process started afresh may not have \
-                 loaded: use the start method `fork` there",
-            ))
-        })?;
+        let offset = image::offset_to_send(self.thunk as *const (), "function");
+        let offset = offset.map_err(Refusal::Start)?;
         let Packing(sender) = self.arguments.map_err(Refusal::Encode)?;
         Ok(Packed { offset, type_name: self.type_name, arguments: sender.into_frame() })
     }

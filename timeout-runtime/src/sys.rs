@@ -11,6 +11,8 @@ pub(crate) mod platform;
 pub(crate) mod cell;
 #[cfg(feature = "tokio")]
 pub(crate) mod chain;
+#[cfg(feature = "pool")]
+pub(crate) mod credentials;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod function;

@@ -33,9 +33,7 @@ ctor::declarative::ctor! {
     #[ctor(unsafe)]
     fn before_main() {
         IS_READY.store(true, Ordering::Relaxed);
-        if !image::is_privileged() {
-            enter();
-        }
+        enter();
     }
 }
 
@@ -76,6 +74,12 @@ impl Inherited {
 
 /// Returns to `main` in a process that is none of these.
 fn enter() {
+    if image::is_privileged() {
+        // Whoever set the variable has less rights than this process: nothing is done for them.
+        return if std::env::var_os(TRIGGER).is_some() {
+            exit::now(FAILED)
+        };
+    }
     let trigger = sys::surroundings::take_variable(TRIGGER);
     let Some(inherited) = trigger.as_deref().and_then(Inherited::from_text) else { return };
     let caller = Pid::from_raw(inherited.caller.try_into().unwrap_or_default());
@@ -128,7 +132,7 @@ fn serve_next(child: &mut Child, requests: &File, state: &mut State<'_>) {
     let request = match receiver.first() {
         Some(End::Record(Record { tag: Tag::Request, payload })) => Request::from_bytes(&payload),
         // The caller needs this process no more.
-        Some(End::Missing) => exit::now(0),
+        Some(End::Missing | End::Record(Record { tag: Tag::Complete, .. })) => exit::now(0),
         _ => None,
     };
     let Some(request) = request else { exit::now(FAILED) };

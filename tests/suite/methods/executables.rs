@@ -63,6 +63,30 @@ fn a_stripped_executable_works() {
     assert_works(&copy.run("stay"));
 }
 
+#[test]
+fn a_program_that_drops_its_rights_is_served_without_them() {
+    if !Uid::effective().is_root() {
+        return println!("only the superuser can become another user");
+    }
+    assert_works(&Copy::new("drop").run("drop"));
+}
+
+#[test]
+fn a_program_with_the_rights_of_two_users_is_refused_with_the_remedy() {
+    if !Uid::effective().is_root() {
+        return println!("only the superuser can become another user");
+    }
+    let output = Copy::new("effective").run("effective");
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(125), "{said}");
+    assert!(
+        said.contains("pooled_as could not be started: ") && said.contains("real user"),
+        "{said}"
+    );
+    assert!(said.contains("use the start method `fork`"), "{said}");
+    assert_eq!(said.matches("[main]").count(), 1, "{said}");
+}
+
 /// With rights that its caller does not have.
 #[test]
 fn a_set_uid_program_is_refused_with_the_remedy() {

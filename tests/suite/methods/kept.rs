@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use nix::unistd::Uid;
 use serde::{Deserialize, Serialize};
 use timeout_runtime::{Error, StartMethod, Timeout, pool, stopping};
 
@@ -27,6 +28,7 @@ enum Leaves {
     Thread,
     Child,
     Zombie,
+    OtherRights,
     IgnoredSigterm,
     BlockedSignals,
     Alarm,
@@ -38,8 +40,15 @@ enum Leaves {
 impl Leaves {
     const USED_AGAIN: [Self; 4] =
         [Self::Nothing, Self::AnErrorOfItsOwn, Self::JoinedThreads, Self::DeadChild];
-    const REPLACED: [Self; 6] =
-        [Self::Thread, Self::Child, Self::Zombie, Self::Panic, Self::Crash, Self::Hang];
+    const REPLACED: [Self; 7] = [
+        Self::Thread,
+        Self::Child,
+        Self::Zombie,
+        Self::OtherRights,
+        Self::Panic,
+        Self::Crash,
+        Self::Hang,
+    ];
     const UNDONE: [Self; 3] = [Self::IgnoredSigterm, Self::BlockedSignals, Self::Alarm];
 }
 
@@ -60,6 +69,9 @@ fn leave(what: Leaves) -> Result<u32, String> {
             #[expect(clippy::zombie_processes, reason = "it is to be one")]
             let child = process::Command::new("true").spawn().unwrap();
             eventually("its end", || !is_running(child.id()));
+        }
+        Leaves::OtherRights => {
+            nix::unistd::seteuid(Uid::from_raw(65_534)).unwrap();
         }
         Leaves::IgnoredSigterm => {
             // SAFETY: no handler is installed.
@@ -99,6 +111,10 @@ fn a_worker_is_used_again_when_nothing_is_left_in_it() {
 fn a_worker_is_replaced_when_something_is_left_in_it() {
     isolated(|| {
         for what in Leaves::REPLACED {
+            if matches!(what, Leaves::OtherRights) && !Uid::effective().is_root() {
+                println!("only the superuser can become another user");
+                continue;
+            }
             let before = worker();
             match left(what) {
                 Ok(pid) => assert_eq!(pid, before),

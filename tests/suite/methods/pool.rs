@@ -183,6 +183,28 @@ fn an_initializer_runs_once_in_each_worker() {
 }
 
 #[test]
+fn an_initializer_that_another_process_may_not_have_is_told() {
+    isolated(|| {
+        // SAFETY: it is looked up, and called by nobody.
+        let of_a_library = unsafe {
+            let address = libc::dlsym(libc::RTLD_DEFAULT, c"sync".as_ptr());
+            std::mem::transmute::<*mut libc::c_void, fn()>(address)
+        };
+        pool::Settings::new().initializer(of_a_library).apply();
+        for _ in 0..2 {
+            let error = by_pool(LONG).call(process::id, ()).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Start(_)), "{error:?}");
+            assert!(
+                error.to_string().contains("the initializer is in a shared library"),
+                "{error}"
+            );
+        }
+        pool::Settings::new().apply();
+        by_pool(LONG).call(process::id, ()).unwrap();
+    });
+}
+
+#[test]
 fn sixty_four_threads_call_at_once() {
     isolated(|| {
         thread::scope(|scope| {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Child, Job, Sink, complete, leave};
 use crate::body;
 use crate::frame::{Sender, Tag};
+use crate::sys::credentials::Credentials;
 use crate::sys::pipe::{self, Known};
 use crate::sys::surroundings::Sign;
 use crate::sys::threads::Census;
@@ -19,14 +20,16 @@ pub(crate) struct State<'a> {
     requests: &'a File,
     known: Known,
     sign: Sign,
+    credentials: Credentials,
     cpu_time: CpuTime,
 }
 
 impl<'a> State<'a> {
     pub(crate) fn new(requests: &'a File) -> io::Result<Self> {
         let (census, known) = (Census::new()?, Known::new(requests)?);
+        let (sign, credentials) = (Sign::now(), Credentials::now());
         let cpu_time = CpuTime { asked: None, micros: 0 };
-        Ok(Self { census, requests, known, sign: Sign::now(), cpu_time })
+        Ok(Self { census, requests, known, sign, credentials, cpu_time })
     }
 
     /// Another call begins, in other surroundings or in those of the last.
@@ -36,9 +39,12 @@ impl<'a> State<'a> {
         }
     }
 
-    /// No thread, no process, and the next request will arrive.
+    /// No thread, no process, no other rights, and the next request will arrive.
     fn is_unchanged(&self) -> bool {
-        self.known.is(self.requests) && self.census.is_unchanged() && !sys::platform::has_children()
+        self.known.is(self.requests)
+            && self.census.is_unchanged()
+            && self.credentials == Credentials::now()
+            && !sys::platform::has_children()
     }
 
     /// Whether the next call is to be told its surroundings anew.

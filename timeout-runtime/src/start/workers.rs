@@ -1,19 +1,17 @@
 //! Children that are kept from one call to the next.
 
+pub(crate) mod lease;
+
 use std::io;
 use std::process;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::StartMethod;
-use super::fresh::{Rest, Worker};
-use crate::child::served::Idle;
+use super::fresh::worker::Worker;
 use crate::limit::Deadline;
 use crate::pool::Settings;
 use crate::sys::cell::Published;
-use crate::sys::image;
-use crate::watch::Watch;
 
 /// The workers of this process.
 #[derive(Debug)]
@@ -89,7 +87,7 @@ impl Workers {
     #[cfg(feature = "tokio")]
     fn take_idle(&self) -> Option<Worker> {
         let (mut worker, since) = self.lock().idle.pop()?;
-        if worker.is_quiet() {
+        if worker.is_usable() {
             return Some(worker);
         }
         // Ending it takes time: that is for who has it.
@@ -103,10 +101,11 @@ impl Workers {
         loop {
             if let Some((mut worker, _)) = state.idle.pop() {
                 drop(state);
-                if worker.is_quiet() {
+                if worker.is_usable() {
                     return Ok(Some(worker));
                 }
-                // It was ended by somebody else, or has something to say that nobody asked for.
+                // It was ended by somebody else, has something to say that nobody asked for, or was
+                // started when this process had other rights.
                 worker.end();
                 self.forget_one();
                 state = self.lock();
@@ -215,86 +214,6 @@ fn wait<'a>(
         Some(left) => {
             let woken = condition.wait_timeout(state, left);
             woken.unwrap_or_else(PoisonError::into_inner).0
-        }
-    }
-}
-
-/// The right to a worker, and where it goes after the call.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    /// `None`: it ends with the call.
-    workers: Option<&'static Workers>,
-    rest: Option<Rest>,
-    has_worker: bool,
-    /// Once it waits for another call.
-    idle: Option<Idle>,
-}
-
-impl Lease {
-    pub(crate) fn new(method: StartMethod) -> Self {
-        let workers = (method == StartMethod::Pool).then(Workers::own).flatten();
-        Self { workers, rest: None, has_worker: false, idle: None }
-    }
-
-    pub(crate) fn is_last(&self) -> bool {
-        self.workers.is_none()
-    }
-
-    pub(crate) fn initializer(&self) -> Option<u64> {
-        image::offset_of(self.workers?.initializer()? as *const ())
-    }
-
-    /// One that is there already.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn idle_worker(&mut self) -> Option<Worker> {
-        let worker = self.workers?.take_idle();
-        self.has_worker = worker.is_some();
-        worker
-    }
-
-    /// `None`: there is none before the deadline.
-    pub(crate) fn worker(&mut self, deadline: Deadline) -> io::Result<Option<Worker>> {
-        let worker = match self.workers {
-            Some(workers) => workers.take(deadline)?,
-            None => Some(Worker::start()?),
-        };
-        self.has_worker = worker.is_some();
-        Ok(worker)
-    }
-
-    pub(crate) fn with(mut self, rest: Rest) -> Self {
-        self.rest = Some(rest);
-        self
-    }
-
-    /// What was used before the call.
-    pub(crate) fn cpu_time(&self) -> Duration {
-        self.rest.as_ref().map(Rest::cpu_time).unwrap_or_default()
-    }
-
-    /// The worker waits for another call.
-    pub(crate) fn rests(&mut self, idle: Idle) {
-        self.idle = Some(idle);
-    }
-
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.idle.is_some()
-    }
-
-    /// The worker is for others from now on.
-    pub(crate) fn give_back(mut self, watch: Watch) {
-        if let (Some(workers), Some(rest), Some(idle)) = (self.workers, self.rest.take(), self.idle)
-        {
-            self.has_worker = false;
-            workers.give_back(rest.back(watch, idle));
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(workers) = self.workers.filter(|_| self.has_worker) {
-            workers.forget_one();
         }
     }
 }

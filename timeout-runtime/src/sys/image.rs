@@ -86,6 +86,16 @@ pub(crate) fn offset_of(address: *const ()) -> Option<u64> {
     image().contains(address).then(|| address.wrapping_sub(image().base))
 }
 
+/// The same of a function that another process is to call.
+pub(crate) fn offset_to_send(function: *const (), what: &str) -> io::Result<u64> {
+    offset_of(function).ok_or_else(|| {
+        io::Error::other(format!(
+            "the {what} is in a shared library, which a process started afresh may not have loaded: \
+             use the start method `fork` there"
+        ))
+    })
+}
+
 /// The function there, as it was named by a process of the same build.
 ///
 /// # Panics
@@ -139,6 +149,7 @@ pub(crate) fn write_for_a_copy() {
     IS_APART.store(false, Ordering::Relaxed);
 }
 
+#[cfg(feature = "backtrace")]
 /// An address of this process as its reader has it; `None` in another object, whose place there is
 /// not known. It may be asked in a signal handler.
 pub(crate) fn for_reader(address: u64) -> Option<u64> {

@@ -88,6 +88,9 @@ impl Sign {
 #[derive(Debug)]
 pub(crate) struct Surroundings {
     caller: u32,
+    /// The current folder, and its name where it has one.
+    folder: Option<(u64, u64)>,
+    name: Option<Vec<u8>>,
     environment: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -95,13 +98,26 @@ impl Surroundings {
     /// Of this process now.
     pub(crate) fn now() -> Self {
         let bytes = |(name, value): (OsString, OsString)| (name.into_vec(), value.into_vec());
-        Self { caller: std::process::id(), environment: env::vars_os().map(bytes).collect() }
+        Self {
+            caller: std::process::id(),
+            folder: folder(),
+            name: env::current_dir().ok().map(|name| name.into_os_string().into_vec()),
+            environment: env::vars_os().map(bytes).collect(),
+        }
+    }
+
+    /// Not by its name, which it may have no more, or not for this process; but a caller that has
+    /// dropped its rights is not to be looked into (`PR_GET_DUMPABLE` in `prctl(2)`).
+    fn enter_folder(&self) -> io::Result<()> {
+        let result = env::set_current_dir(format!("/proc/{}/cwd", self.caller));
+        let Some(name) = self.name.as_ref().filter(|_| result.is_err()) else { return result };
+        env::set_current_dir(OsStr::from_bytes(name))?;
+        if folder() == self.folder { Ok(()) } else { result }
     }
 
     /// Makes them this process's.
     pub(crate) fn enter(&self) -> io::Result<()> {
-        // Not by its name, which it may have no more, or not for this process.
-        env::set_current_dir(format!("/proc/{}/cwd", self.caller))?;
+        self.enter_folder()?;
         let is_gone =
             |name: &OsString| self.environment.iter().all(|(kept, _)| kept != name.as_bytes());
         for (name, _) in env::vars_os().filter(|(name, _)| is_gone(name)) {
@@ -129,14 +145,14 @@ pub(crate) fn take_variable(name: &str) -> Option<String> {
 
 impl Serialize for Surroundings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.caller, &self.environment).serialize(serializer)
+        (self.caller, self.folder, &self.name, &self.environment).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Surroundings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (caller, environment) = Deserialize::deserialize(deserializer)?;
-        Ok(Self { caller, environment })
+        let (caller, folder, name, environment) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { caller, folder, name, environment })
     }
 }
 

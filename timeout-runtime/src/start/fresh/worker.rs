@@ -1,0 +1,212 @@
+//! One process of this program that was started afresh, as its caller has it.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use super::other_rights;
+use crate::Timeout;
+use crate::call::Pending;
+use crate::child::served::Idle;
+use crate::frame::{Receiver, Sender, Tag};
+use crate::limit::Deadline;
+use crate::remote::{Packed, Request};
+use crate::report::Report;
+use crate::start::terms::{FUSE, Terms};
+use crate::start::workers::lease::Lease;
+use crate::sys::credentials::Credentials;
+use crate::sys::hang::Slate;
+use crate::sys::output::capture::Capture;
+use crate::sys::pipe::Requests;
+use crate::sys::surroundings::{Mark, Surroundings};
+use crate::sys::{image, pipe, respawn};
+use crate::watch::Watch;
+use crate::worker::{Inherited, TRIGGER};
+
+/// A child that runs what it is told.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    watch: Watch,
+    requests: Requests,
+    /// What it has of the caller's surroundings, if a body has not changed them since.
+    mark: Option<Mark>,
+    /// With which it was started.
+    credentials: Credentials,
+    calls: u64,
+    /// What it has used so far.
+    cpu_time: Duration,
+    /// Where it prints, for as long as it may ask for it.
+    printed: Option<pipe::Writer>,
+}
+
+impl Worker {
+    pub(crate) fn start() -> io::Result<Self> {
+        let (mark, credentials) = (Mark::now(), Credentials::now());
+        if credentials.are_mixed() {
+            return Err(other_rights());
+        }
+        let (reader, writer) = pipe::pipe()?;
+        let requests = Requests::new()?;
+        let (slate, memory) = Slate::shared().unzip();
+        let inherited = Inherited {
+            caller: std::process::id(),
+            requests: requests.reader().as_raw_fd(),
+            results: writer.number(),
+            reader: reader.as_fd().as_raw_fd(),
+            slate: memory.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+        };
+        let mut shared = vec![requests.reader(), writer.as_fd()];
+        shared.extend(memory.as_ref().map(AsFd::as_fd));
+        let process = respawn::respawn((TRIGGER, inherited.to_text()), &shared)?;
+        let grace = Some(Duration::ZERO);
+        let watch = Watch::new(process, reader, Deadline::NEVER, grace, Deadline::NEVER, slate);
+        let (mark, cpu_time) = (Some(mark), Duration::ZERO);
+        Ok(Self { watch, requests, mark, credentials, calls: 0, cpu_time, printed: None })
+    }
+
+    /// Whether it waits for a call, and for nothing else, and may do what this process may do: one
+    /// that has dropped its rights has no body run with them.
+    pub(crate) fn is_usable(&mut self) -> bool {
+        self.credentials == Credentials::now() && self.watch.is_quiet()
+    }
+
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Ends it, and waits for that. It is asked too, for it may be another user's by now.
+    pub(crate) fn end(mut self) {
+        let _ = self.requests.write(&Sender::new(Vec::new()).into_frame());
+        self.watch.kill();
+        self.watch.finish();
+    }
+
+    /// From now on it is in a call.
+    pub(super) fn begin(
+        mut self,
+        terms: &Terms<'_>,
+        packed: Packed,
+        of: &Lease,
+    ) -> io::Result<Begun> {
+        let (printed, writer) = printed().unzip();
+        let now = Instant::now();
+        let mark = Mark::now();
+        let (visible, call) = terms.visible();
+        let request = Request {
+            identity: image::identity()?,
+            base: image::base(),
+            thunk: packed.offset,
+            type_name: packed.type_name.to_owned(),
+            function: call.function().to_owned(),
+            limit: call.limit().duration().ok().flatten(),
+            elapsed: now.saturating_duration_since(call.started()),
+            left: visible.remaining(),
+            fuse: terms.fuse().remaining().map(|left| left.max(FUSE)),
+            surroundings: (Some(mark) != self.mark).then(Surroundings::now),
+            initializer: if self.calls == 0 { of.initializer()? } else { None },
+            is_last: of.is_last(),
+            printed: writer.as_ref().map(pipe::Writer::number),
+        };
+        self.mark = Some(mark);
+        self.calls += 1;
+        self.watch.begin(terms.deadline, terms.grace, terms.fuse());
+        if let Some(printed) = printed {
+            self.watch.echo(printed);
+        }
+        self.printed = writer;
+        let mut head = Vec::with_capacity(1 << 10);
+        Sender::new(&mut head).record(Tag::Request, &request.to_bytes())?;
+        if packed.arguments.len() > AT_ONCE {
+            return Ok(Begun { worker: self, parts: [head, packed.arguments] });
+        }
+        head.extend(packed.arguments);
+        Ok(Begun { worker: self, parts: [head, Vec::new()] })
+    }
+}
+
+/// A pipe for what the body prints, if a harness captures what this thread prints. Only a copy of this
+/// process can find that out, and only a program with a harness in it has to.
+fn printed() -> Option<(pipe::Reader, pipe::Writer)> {
+    if Capture::known() == Capture::Unknown && image::has_harness() {
+        let _ = Timeout::new(PATIENCE).run(|| ());
+    }
+    if Capture::known() == Capture::Captured { pipe::pipe().ok() } else { None }
+}
+
+/// So long the copy may take, in seconds.
+const PATIENCE: u32 = 2;
+
+/// Arguments that are longer are not copied once more to be sent with the rest.
+const AT_ONCE: usize = 64 << 10;
+
+/// A call that the child is still to be told of.
+pub(super) struct Begun {
+    pub(super) worker: Worker,
+    parts: [Vec<u8>; 2],
+}
+
+impl Begun {
+    /// Whether there is room for all of it in a stream that is empty.
+    #[cfg(feature = "tokio")]
+    pub(super) fn is_small(&self) -> bool {
+        self.parts[1].is_empty()
+    }
+
+    /// Tells it, as long as there is time. Whether it could not be told is seen by who waits for it.
+    pub(super) fn send(&mut self) {
+        let Worker { watch, requests, .. } = &mut self.worker;
+        for part in &mut self.parts {
+            let mut sent = 0;
+            while sent < part.len() {
+                match requests.write(&part[sent..]) {
+                    Ok(length) => sent += length,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        if !watch.wait_for_room(requests.as_fd()) {
+                            return;
+                        }
+                    }
+                    Err(_) => return,
+                }
+            }
+            *part = Vec::new();
+        }
+    }
+}
+
+/// What is left of a worker while its watch is with the call.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    requests: Requests,
+    mark: Option<Mark>,
+    credentials: Credentials,
+    calls: u64,
+    cpu_time: Duration,
+    _printed: Option<pipe::Writer>,
+}
+
+impl Worker {
+    pub(super) fn pending(self, report: Report, lease: Lease) -> Pending {
+        let (watch, rest) = self.parted();
+        Pending::leased(report, Receiver::new(watch), lease.with(rest))
+    }
+
+    pub(super) fn parted(self) -> (Watch, Rest) {
+        let Self { watch, requests, mark, credentials, calls, cpu_time, printed } = self;
+        (watch, Rest { requests, mark, credentials, calls, cpu_time, _printed: printed })
+    }
+}
+
+impl Rest {
+    /// After a call that left nothing.
+    pub(crate) fn back(self, watch: Watch, idle: Idle) -> Worker {
+        let Self { requests, mark, credentials, calls, .. } = self;
+        let mark = mark.filter(|_| !idle.has_moved);
+        let cpu_time = Duration::from_micros(idle.cpu_time);
+        Worker { watch, requests, mark, credentials, calls, cpu_time, printed: None }
+    }
+
+    /// What was used before the call.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        self.cpu_time
+    }
+}
