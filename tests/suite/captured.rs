@@ -11,6 +11,8 @@ use std::{env, fs};
 use serde::{Deserialize, Deserializer, Serialize};
 use timeout_runtime::{ErrorKind, Timeout, timeout};
 
+#[cfg(not(timeout_portable))]
+use crate::methods::printed;
 use crate::support::{LONG, rerun, spin, text};
 
 const SCENARIO: &str = "TIMEOUT_TEST_PRINTS";
@@ -36,6 +38,8 @@ fn a_failing_test() {
         "left behind" => left_behind(),
         "descriptors" => few_descriptors(),
         "streams" => return keeps_its_streams(),
+        #[cfg(not(timeout_portable))]
+        "every method" => printed::print_by_every_method(),
         other => unreachable!("{other}"),
     }
     panic!("so that it is shown");
@@ -43,7 +47,7 @@ fn a_failing_test() {
 
 /// What a failing test's section says before the panic of the test itself.
 #[track_caller]
-fn captured(scenario: &str, arguments: &[&str]) -> String {
+pub fn captured(scenario: &str, arguments: &[&str]) -> String {
     let output = rerun(NAME, SCENARIO, scenario, arguments);
     let (said, errors) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(101), "{said}{errors}");

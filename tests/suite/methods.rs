@@ -17,6 +17,8 @@ mod left;
 mod nested;
 mod pipes;
 mod pool;
+pub mod printed;
+mod receivers;
 mod results;
 mod shortage;
 mod surroundings;

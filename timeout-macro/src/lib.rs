@@ -34,7 +34,7 @@ use crate::item::Item;
 /// | key | meaning | default |
 /// |---|---|---|
 /// | `grace = EXPR` | from SIGTERM to SIGKILL, in the same forms; `0`: SIGKILL at once | 10 s |
-/// | `start = "fork"` | how the child comes to be | `"fork"` |
+/// | `start = "fork"`, `"spawn"` or `"pool"` | how the child comes to be | `"fork"` |
 /// | `wrap` | always return `Result<Written, Error>` | off |
 /// | `panic` | always return what is written; a failure panics in the caller | off; on under `#[should_panic]` |
 /// | `on_timeout = EXPR` | return what is written; `EXPR`, which may use the parameters, is the value when time runs out | off |
@@ -63,14 +63,21 @@ use crate::item::Item;
 /// argument by value exists twice: one that the body drops is dropped in the child and, for its
 /// memory, in the caller.
 ///
+/// # Start methods
+///
+/// With `"fork"` the child is a copy of the caller, and has all arguments as they are. With `"spawn"`
+/// it is this program started afresh, and with `"pool"` such a process that is kept for the next call;
+/// both need the feature `pool`. Arguments then cross serialized: `&str`, `&[T]`, `&Path`, `&T`, `&mut T`
+/// and `&self` are sent whole and lent to the body, and what cannot be sent is an error at the argument.
+///
 /// # On an `async fn`
 ///
 /// With the feature `tokio`, and without a child: the body is dropped at the `.await` where it stands
 /// when time runs out. See the module `timeout_runtime::cooperative`. Nothing has to serialize, what
 /// the body does to its arguments is done, and a borrow or an `impl Trait` may be returned. The time
 /// counts from the first poll, which is when an `async fn` is called. `on_timeout` may use the
-/// arguments that the body does not use up: references, and what is `Copy`. `grace`, `local` and
-/// `start` are about a child, and refused.
+/// arguments that the body does not use up: references, and what is `Copy`. `grace` and `local` are
+/// about a child, and refused without one: with `start` there is one, and the call is awaited.
 ///
 /// `#[async_trait]` makes an `async fn` a plain one that returns a boxed future, before this attribute
 /// sees it: there, decorate an `async fn` that the method calls.
