@@ -52,7 +52,9 @@
 //! The fork shows in the types: `send` never returns, so what the body moves out of its arguments
 //! is moved in one arm only, and the caller's arm still has them all.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+mod afresh;
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Pat, ReturnType, Signature};
@@ -77,7 +79,7 @@ fn decorated(args: &Args, item: &Item) -> TokenStream {
     let body = match start_of(args) {
         _ if is_cooperative(args, item) => cooperative(args, item),
         Start::Fork => hard(args, item),
-        Start::Afresh(start) => remote(args, item, start),
+        Start::Afresh(start) => afresh::expand(args, item, start),
     };
     quote! {
         #(#attributes)*
@@ -148,84 +150,6 @@ fn hard(args: &Args, item: &Item) -> TokenStream {
         };
         #finish
     }
-}
-
-fn remote(args: &Args, item: &Item, start: &str) -> TokenStream {
-    let (private, timeout, name) = (private(args), timeout(args), name(item));
-    let written = written(item);
-    let erased = sent::without_lifetimes(written.clone());
-    let (call, crossing, result) = (local("call"), local("crossing"), local("result"));
-    let (arguments, sink, value) = (local("arguments"), local("sink"), local("value"));
-    let Carried { names, prepare, arrive, commit, .. } = carried(args, item);
-    // What is wrong with them was said before.
-    let all = sent::arguments(item).unwrap_or_default();
-    let carried = carried::arguments(args, item).unwrap_or_default();
-    let back = |sent: &sent::Sent| {
-        let number = carried.iter().position(|(name, _)| *name == sent.name);
-        number.map(|number| &names[number])
-    };
-    let unpacked = all
-        .iter()
-        .enumerate()
-        .map(|(number, sent)| sent.unpacked(&private, &arguments, number, back(sent)));
-    let packed = all.iter().map(sent::Sent::packed);
-    let (route, erased_route) = (route_of(args, item, &written), route_of(args, item, &erased));
-    let at = item.written().map_or_else(Span::call_site, Spanned::span);
-    let crossing_of = quote_spanned!(at=> crossing::<#written>);
-    // At the same place, so that what is wrong with it is said once.
-    let crossing_there = quote_spanned!(at=> crossing::<#erased>);
-    let finish = finish(args, item, &result);
-    let (needs, start, end, body) = if item.is_async() {
-        let body = sent::with_own_self(typed(item));
-        (
-            needs_tokio(args, item),
-            Ident::new(&format!("{start}_async"), Span::mixed_site()),
-            quote!(.await),
-            quote!(#private::block_on(#sink, || async move { #body })),
-        )
-    } else {
-        let body = sent::with_own_self(item.body.to_token_stream());
-        let nothing = TokenStream::new();
-        (nothing.clone(), local(start), nothing, quote!((|| -> #erased #body)()))
-    };
-    let expanded = quote! {
-            #needs
-            #[allow(unused_imports)]
-            use #private::{
-                BackByError as _, BackByNothing as _, BackByRemote as _, CarryRoute as _,
-                FailureByFrom as _, FailureByNothing as _, FailureRoute as _, OutByDeref as _,
-                OutByIo as _, OutByLocalDeref as _, OutByNothing as _, OutBySerde as _,
-                OutByStd as _, Route as _, SentByNothing as _, SentBySerde as _,
-                SentByTravels as _, TakeByNothing as _, TakeBySent as _, TakeBySerde as _,
-                ValueByNothing as _, ValueBySerde as _,
-            };
-            let #crossing = #route.#crossing_of();
-            #prepare
-            let #call: #private::Thunk = |#arguments, #sink| {
-                #(#unpacked)*
-                #arguments.end()?;
-                let #value = #body;
-                let #crossing = #erased_route.#crossing_there();
-                #private::send_back(#sink, #crossing, &[#(&#names),*], #value)
-            };
-            let #call = #private::Parcel::new::<#written>(#call) #(#packed)*;
-            let #call = #private::#start(#timeout, #name, #call) #end;
-            #arrive
-            let #result = #call.receive(#crossing, &mut [#(&mut #names),*]);
-            #commit
-            #finish
-    };
-    with_pool(args, &expanded)
-}
-
-/// Left out without the feature, which is then told at the method's name.
-fn with_pool(args: &Args, expanded: &TokenStream) -> TokenStream {
-    let private = private(args);
-    let place = args.start.as_ref().map_or_else(Span::call_site, syn::LitStr::span);
-    let mut body = Group::new(Delimiter::Brace, quote!({ #expanded }));
-    body.set_span(place);
-    let invoked = at(place, quote!(#private::with_pool!));
-    quote!(#invoked #body)
 }
 
 /// The parts of a hard call that differ where it is awaited.
