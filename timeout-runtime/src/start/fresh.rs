@@ -20,6 +20,8 @@ use crate::sys::image;
 use crate::watch::apart::apart;
 #[cfg(feature = "tokio")]
 use crate::watch::gathering::Gathering;
+#[cfg(feature = "tokio")]
+use crate::watch::turn::{counted, turn_before};
 use crate::worker::is_ready;
 
 /// Starts a call of that function, unless the limit says that there is no time for it.
@@ -42,12 +44,17 @@ pub(crate) fn start(report: Report, grace: Limit, method: StartMethod, parcel: P
 
 /// The same for a task, which waits for nothing but the call; it has ended when this is ready.
 #[cfg(feature = "tokio")]
-pub(crate) async fn start_awaited(
+pub(crate) fn start_awaited(
     report: Report,
     grace: Limit,
     method: StartMethod,
     parcel: Parcel,
-) -> Pending {
+) -> impl Future<Output = Pending> {
+    counted(awaited(report, grace, method, parcel))
+}
+
+#[cfg(feature = "tokio")]
+async fn awaited(report: Report, grace: Limit, method: StartMethod, parcel: Parcel) -> Pending {
     match try_start_awaited(&report, grace, method, parcel).await {
         Ok((gathering, lease)) => match gathering.finish().await {
             Some(watch) => Pending::leased(report, Receiver::new(watch), lease),
@@ -66,6 +73,9 @@ async fn try_start_awaited(
 ) -> Result<(Gathering, Lease), Error> {
     let terms = Terms::new(report, grace)?;
     let packed = packed(&terms, parcel)?;
+    if !turn_before(terms.deadline).await {
+        return Err(terms.too_late());
+    }
     let mut lease = Lease::new(method);
     let mut idle = lease.idle_worker();
     if idle.is_none() {

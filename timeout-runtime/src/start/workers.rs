@@ -5,13 +5,13 @@ pub(crate) mod lease;
 use std::io;
 use std::process;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fresh::worker::Worker;
 use crate::limit::Deadline;
 use crate::pool::Settings;
 use crate::sys::cell::Published;
+use crate::sys::threads::Own;
 
 /// The workers of this process.
 #[derive(Debug)]
@@ -167,8 +167,7 @@ impl Workers {
     /// One thread looks after the idle ones as long as there are any.
     fn has_keeper(&'static self, state: &mut State) -> bool {
         if !state.has_keeper {
-            let keeper = thread::Builder::new().name("timeout-pool".to_owned());
-            state.has_keeper = keeper.spawn(|| self.keep()).is_ok();
+            state.has_keeper = Own::start(c"timeout-pool", || self.keep()).is_ok();
         }
         state.has_keeper
     }
