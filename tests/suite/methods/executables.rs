@@ -18,7 +18,10 @@ impl Copy {
         let folder = env::temp_dir().join(format!("timeout-afresh-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(program("afresh").get_program(), folder.join("afresh")).unwrap();
+        // By another process: what this one has open for writing, a child that another test forks
+        // meanwhile has too, and then nobody may execute it.
+        let copied = Command::new("cp").arg(program("afresh").get_program()).arg(&folder).status();
+        assert!(copied.unwrap().success());
         Self(folder)
     }
 
