@@ -63,12 +63,16 @@
 //!
 //! # Platforms
 //!
-//! Linux 5.4 and later. Elsewhere on Unix the same code runs on what is portable: the end of a
-//! child is seen up to 5 ms late, descendants that leave the process group of the child outlive it, a
-//! caller that is killed leaves its children to their own end, a call that nobody joins has no end of
-//! its own, no error says that the body waited for a lock, `exit` in a body runs the exit handlers that
-//! it inherited, a body that closes every descriptor looks as if it had exited, a child that
-//! not even SIGKILL ends is waited for, and where other code reaps all children, statuses are lost.
+//! Linux 5.4 and later; `pool` is for Linux alone. Elsewhere on Unix the same code runs on what is
+//! portable: the end of a child is seen up to 5 ms late, descendants that leave the process group of
+//! the child outlive it, a caller that is killed leaves its children to their own end, a call that
+//! nobody joins has no end of its own, no error says that the body waited for a lock, `exit` in a
+//! body runs the exit handlers that it inherited, a body that closes every descriptor looks as if it
+//! had exited, a child that not even SIGKILL ends is waited for, and where other code reaps all
+//! children, statuses are lost.
+
+#[cfg(all(feature = "pool", not(target_os = "linux")))]
+compile_error!("the feature `pool` of `timeout-runtime` is for Linux alone");
 
 #[cfg(feature = "tokio")]
 pub mod cooperative;

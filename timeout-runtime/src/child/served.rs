@@ -43,7 +43,7 @@ impl<'a> State<'a> {
     fn is_unchanged(&self) -> bool {
         self.known.is(self.requests)
             && self.census.is_unchanged()
-            && self.credentials == Credentials::now()
+            && !self.credentials.have_changed()
             && !sys::platform::has_children()
     }
 

@@ -5,7 +5,7 @@
 //! System calls whose arguments live through them, with as much room as they are told.
 #![expect(unsafe_code, reason = "see the heading")]
 
-/// Those of the calling thread, by which a change is seen.
+/// Those of the calling thread, which the C library makes those of all threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials {
     ids: [u32; 6],
@@ -14,16 +14,26 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
+    /// Whether this process has had others since.
+    pub(crate) fn have_changed(&self) -> bool {
+        !self.are_for_ever() && *self != Self::now()
+    }
+
+    /// Who is one user and nothing more has no way to become another: four system calls less.
+    fn are_for_ever(&self) -> bool {
+        let [user, effective, saved, group, effective_group, saved_group] = self.ids;
+        [effective, saved] == [user; 2]
+            && [effective_group, saved_group] == [group; 2]
+            && self.capabilities == [0; 6]
+    }
+
     /// Whether a program that is started with these takes itself for one with rights that its caller
     /// does not have (`AT_SECURE` in `getauxval(3)`).
     pub(crate) fn are_mixed(&self) -> bool {
         let [user, effective, _, group, effective_group, _] = self.ids;
         user != effective || group != effective_group
     }
-}
 
-#[cfg(target_os = "linux")]
-impl Credentials {
     pub(crate) fn now() -> Self {
         let [mut user, mut effective, mut saved] = [u32::MAX; 3];
         let [mut group, mut effective_group, mut saved_group] = [u32::MAX; 3];
@@ -37,20 +47,7 @@ impl Credentials {
     }
 }
 
-/// What every system has.
-#[cfg(not(target_os = "linux"))]
-impl Credentials {
-    pub(crate) fn now() -> Self {
-        use nix::unistd::{getegid, geteuid, getgid, getuid};
-
-        let (users, groups) = ([getuid(), geteuid()], [getgid(), getegid()]);
-        let ids = [users[0].into(), users[1].into(), 0, groups[0].as_raw(), groups[1].as_raw(), 0];
-        Self { ids, groups: Vec::new(), capabilities: [0; 6] }
-    }
-}
-
 /// The supplementary ones: few, so that one call tells.
-#[cfg(target_os = "linux")]
 fn groups() -> Vec<u32> {
     let mut room = [0; 64];
     // SAFETY: see the heading.
@@ -66,18 +63,18 @@ fn groups() -> Vec<u32> {
     room
 }
 
-/// Effective, permitted and inheritable ones (`capget(2)`, which the C library does not wrap).
-#[cfg(target_os = "linux")]
+/// Effective, permitted and inheritable ones (`capget(2)`, which the C library does not wrap). Where a
+/// sandbox does not tell, there may be any.
 fn capabilities() -> [u32; 6] {
     const VERSION: u32 = 0x2008_0522;
     let mut header = [VERSION, 0];
-    let mut sets = [0; 6];
+    let mut sets = [u32::MAX; 6];
     // SAFETY: see the heading: the third version has two words of each of three sets.
     unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) };
     sets
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -95,5 +92,20 @@ mod tests {
         assert_eq!(text(&now.groups).len(), line("Groups:").len());
         let effective = format!("{:08x}{:08x}", now.capabilities[3], now.capabilities[0]);
         assert_eq!(effective, line("CapEff:")[0]);
+        assert!(!now.have_changed());
+    }
+
+    #[test]
+    fn what_can_change_is_looked_at_again() {
+        let other = |ids, bits| Credentials { ids, groups: vec![7], capabilities: [bits; 6] };
+        let [user, group] = [u32::MAX - 7, u32::MAX - 8];
+        assert!(!other([user, user, user, group, group, group], 0).have_changed());
+        assert!(other([user, user, user, group, group, group], 1).have_changed());
+        for index in 0..6 {
+            let mut ids = [user, user, user, group, group, group];
+            ids[index] = 0;
+            assert!(other(ids, 0).have_changed());
+            assert_eq!(other(ids, 0).are_mixed(), ![2, 5].contains(&index));
+        }
     }
 }

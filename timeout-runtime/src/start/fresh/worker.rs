@@ -67,7 +67,7 @@ impl Worker {
     /// Whether it waits for a call, and for nothing else, and may do what this process may do: one
     /// that has dropped its rights has no body run with them.
     pub(crate) fn is_usable(&mut self) -> bool {
-        self.credentials == Credentials::now() && self.watch.is_quiet()
+        !self.credentials.have_changed() && self.watch.is_quiet()
     }
 
     pub(crate) fn calls(&self) -> u64 {
