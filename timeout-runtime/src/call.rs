@@ -6,8 +6,6 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-#[cfg(feature = "pool")]
-use crate::child::served::Idle;
 use crate::codec;
 use crate::error::{CodecError, Error, ErrorKind, io_parts};
 use crate::frame::{End, Receiver, Record, Tag};
@@ -156,13 +154,12 @@ impl Going {
         let is_complete = matches!(end, End::Record(Record { tag: Tag::Complete, .. }));
         let receiver = &mut self.receiver.0;
         if let Some(lease) = self.lease.as_mut().filter(|_| is_complete) {
-            let idle = receiver.next(Tag::Idle).and_then(|payload| Idle::from_bytes(&payload));
-            if let Some(idle) = idle {
+            if receiver.is_next(Tag::Rests) {
+                lease.rests();
                 if receiver.source().is_running() {
-                    lease.rests(idle);
                     return receiver.source().rest();
                 }
-                // It gave its value in the grace, and waits; but a SIGTERM may still be on its way.
+                // It gave its value in the grace, and stays; but a SIGTERM may still be on its way.
                 receiver.source().kill();
             }
         }
@@ -173,7 +170,8 @@ impl Going {
 
     fn has_more(&mut self) -> bool {
         match &self.lease {
-            Some(lease) if lease.is_at_rest() => self.receiver.0.has_unread(),
+            // What comes then is heard before the next call.
+            Some(lease) if lease.is_at_rest() => false,
             _ => self.receiver.0.has_more(),
         }
     }
@@ -181,7 +179,12 @@ impl Going {
     /// After a call that gave its value.
     fn give_back(self) {
         if let Some(lease) = self.lease.filter(Lease::is_at_rest) {
-            lease.give_back(self.receiver.0.into_source());
+            let (mut watch, unread) = self.receiver.0.into_parts();
+            if !watch.is_running() {
+                return;
+            }
+            watch.keep(unread);
+            lease.give_back(watch);
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! record  = magic (2 bytes) tag (1) zero (1) length (4, little endian) payload (length)
-//! frame   = [ready | contended] data* (complete [idle] | panicked | encode-failed | start-failed)
+//! frame   = [ready | contended] data* (complete [rests] | panicked | encode-failed | start-failed)
 //! request = request data* complete
+//! between = idle
 //! ```
 //!
 //! The value is cut into `data` records as the child encodes it, and the caller decodes them as
@@ -49,9 +50,10 @@ pub(crate) enum Tag {
     /// The other way: what is to be done; payload: a [`Request`](crate::remote::Request). The arguments
     /// follow as data.
     Request = 8,
-    /// The child is done with a request, and waits for the next; payload: an
-    /// [`Idle`](crate::child::served::Idle).
-    Idle = 9,
+    /// After `complete`: the child stays for other calls. When it is ready for the next it says `idle`.
+    Rests = 9,
+    /// Payload: an [`Idle`](crate::child::served::Idle).
+    Idle = 10,
 }
 
 impl Tag {
@@ -65,6 +67,7 @@ impl Tag {
             Self::Contended,
             Self::StartFailed,
             Self::Request,
+            Self::Rests,
             Self::Idle,
         ]
         .into_iter()

@@ -33,6 +33,8 @@ pub(crate) mod readiness;
 #[cfg(feature = "pool")]
 pub(crate) mod respawn;
 pub(crate) mod signal;
+#[cfg(feature = "pool")]
+pub(crate) mod spin;
 pub(crate) mod stack;
 #[cfg(feature = "pool")]
 pub(crate) mod surroundings;

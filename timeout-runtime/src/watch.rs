@@ -21,6 +21,8 @@ use crate::sys::pipe;
 #[cfg(feature = "pool")]
 use crate::sys::process::Ready;
 use crate::sys::process::{Held, Process, Status};
+#[cfg(feature = "pool")]
+use crate::sys::spin::Spin;
 
 /// Watches one child from its start to its end. As a [`Read`] it gives the bytes that arrive, and
 /// the end of file once the child has ended; meanwhile it keeps the deadline.
@@ -37,7 +39,10 @@ pub(crate) struct Watch {
     /// The child has ended, and waits to be reaped.
     ended: bool,
     /// It was told to do something a moment ago: there is nothing to be read before it has.
+    #[cfg(feature = "pool")]
     is_asked: bool,
+    #[cfg(feature = "pool")]
+    spin: Spin,
     /// What is known of its end, once it was reaped.
     reaped: Option<(Option<Status>, Option<Usage>)>,
     /// How much was read since it ended.
@@ -118,7 +123,10 @@ impl Watch {
             gathered: Cursor::default(),
             closed: false,
             ended: false,
+            #[cfg(feature = "pool")]
             is_asked: false,
+            #[cfg(feature = "pool")]
+            spin: Spin::default(),
             reaped: None,
             drained: 0,
             grace,
@@ -147,6 +155,34 @@ impl Watch {
     pub(crate) fn is_quiet(&mut self) -> bool {
         let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
         self.process.wait([Some(self.pipe.as_fd()), None], now) == Ready::default()
+    }
+
+    /// What was read of what the child says next.
+    #[cfg(feature = "pool")]
+    pub(crate) fn keep(&mut self, unread: Vec<u8>) {
+        let mut gathered = unread;
+        let _ = self.gathered.read_to_end(&mut gathered);
+        self.gathered = Cursor::new(gathered);
+    }
+
+    /// What the child says after its value, all at once. Empty: it said nothing before that time.
+    #[cfg(feature = "pool")]
+    pub(crate) fn hear(&mut self, until: Deadline) -> Vec<u8> {
+        let mut said = std::mem::take(&mut self.gathered).into_inner();
+        let mut bytes = [0; 64];
+        while said.is_empty() {
+            let is_over = self.ended || until.has_passed();
+            match self.pipe.read(&mut bytes) {
+                Ok(0) => break,
+                Ok(length) => said.extend(&bytes[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !is_over => {
+                    let ready = self.process.wait([Some(self.pipe.as_fd()), None], until);
+                    self.ended |= ready.ended;
+                }
+                Err(_) => break,
+            }
+        }
+        said
     }
 
     /// Whether nobody has told the child to end.
@@ -312,6 +348,21 @@ impl Watch {
         Ok(length)
     }
 
+    /// What is in the pipe within some microseconds.
+    #[cfg(feature = "pool")]
+    fn read_soon(&mut self, bytes: &mut [u8]) -> Option<io::Result<usize>> {
+        let (mut spin, mut read) = (self.spin, None);
+        spin.until(|| {
+            let result = self.read_pipe(bytes);
+            let is_there =
+                !matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+            read = is_there.then_some(result);
+            is_there
+        });
+        self.spin = spin;
+        read
+    }
+
     /// A wait that does not wait.
     fn look(&mut self) {
         let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
@@ -408,11 +459,16 @@ impl Read for Watch {
             Ok(0) => {}
             gathered => return gathered,
         }
+        let mut first = None;
+        #[cfg(feature = "pool")]
         if std::mem::take(&mut self.is_asked) {
-            self.wait(true);
+            first = self.read_soon(bytes);
+            if first.is_none() {
+                self.wait(true);
+            }
         }
         loop {
-            match self.read_pipe(bytes) {
+            match first.take().unwrap_or_else(|| self.read_pipe(bytes)) {
                 Ok(0) if !self.closed => return Ok(0),
                 Ok(0) => {}
                 Ok(length) => {

@@ -21,6 +21,7 @@ use crate::remote::{Arguments, Request, Thunk};
 use crate::report::Report;
 use crate::sys::hang::{self, Slate};
 use crate::sys::output::capture::Diverted;
+use crate::sys::spin::Spin;
 use crate::sys::{self, exit, image, pipe};
 
 /// The variable that tells such a process from any other. It is gone before a body runs.
@@ -122,8 +123,10 @@ fn serve_all(inherited: Inherited) -> ! {
     }
     let requests = File::from(requests);
     let Ok(mut state) = State::new(&requests) else { exit::now(FAILED) };
+    let mut spin = Spin::default();
     loop {
         serve_next(&mut child, &requests, &mut state);
+        spin.until(|| pipe::is_readable(&requests));
     }
 }
 

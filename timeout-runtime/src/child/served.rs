@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Child, Job, Sink, complete, leave};
 use crate::body;
-use crate::frame::{Sender, Tag};
+use crate::frame::{End, Receiver, Record, Sender, Tag};
 use crate::sys::credentials::Credentials;
 use crate::sys::pipe::{self, Known};
 use crate::sys::surroundings::Sign;
@@ -71,7 +71,17 @@ impl Idle {
         (self.cpu_time & !MOVED | moved).to_le_bytes()
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// From all that a worker said since its value.
+    pub(crate) fn heard(said: &[u8]) -> Option<Self> {
+        let mut receiver = Receiver::new(said);
+        let Some(End::Record(Record { tag: Tag::Idle, payload })) = receiver.first() else {
+            return None;
+        };
+        let is_all = !receiver.has_more();
+        Self::from_bytes(&payload).filter(|_| is_all)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let word = u64::from_le_bytes(bytes.try_into().ok()?);
         Some(Self { cpu_time: word & !MOVED, has_moved: word & MOVED != 0 })
     }
@@ -115,23 +125,28 @@ impl Child {
 
     /// Runs a body as [`enter`](Self::enter) does, but comes back if it returned and left nothing
     /// behind that would meet the next one: no thread, and no process.
+    ///
+    /// What else is to be put back is so after the caller has its value.
     pub(crate) fn serve(&mut self, type_name: &str, job: &mut Job<'_>, state: &mut State<'_>) {
-        let mut is_idle = false;
+        let mut rests = false;
         self.is_kept = true;
         let code = self.attempt(type_name, job, |sender| {
-            is_idle = state.is_unchanged();
-            if !is_idle {
+            if !state.is_unchanged() {
                 return sender.complete();
             }
-            body::forget_stopping();
-            signal::put_back();
             sys::output::flush_alone();
-            sys::platform::relight_fuse(Duration::ZERO);
-            let cpu_time = state.cpu_time.recent();
-            let idle = Idle { cpu_time, has_moved: state.has_moved() };
-            sender.complete_and(Tag::Idle, &idle.to_bytes())
+            let said = sender.complete_and(Tag::Rests, &[]);
+            rests = said.is_ok();
+            said
         });
-        if !is_idle || code != 0 {
+        if !rests {
+            leave(code);
+        }
+        body::forget_stopping();
+        signal::put_back();
+        sys::platform::relight_fuse(Duration::ZERO);
+        let idle = Idle { cpu_time: state.cpu_time.recent(), has_moved: state.has_moved() };
+        if !self.say(Tag::Idle, &idle.to_bytes()) {
             leave(code);
         }
     }

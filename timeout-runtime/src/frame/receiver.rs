@@ -80,25 +80,20 @@ impl<R: Read> Receiver<R> {
         self.end = end;
     }
 
-    /// After the closing record: the next one, if it is this.
+    /// After the closing record: whether this comes next.
     #[cfg(feature = "pool")]
-    pub(crate) fn next(&mut self, tag: Tag) -> Option<Vec<u8>> {
+    pub(crate) fn is_next(&mut self, tag: Tag) -> bool {
         self.end = None;
-        match self.first() {
-            Some(End::Record(record)) if record.tag == tag => Some(record.payload),
-            _ => None,
-        }
+        matches!(self.first(), Some(End::Record(record)) if record.tag == tag)
     }
 
-    /// Whether there is more of what was read, without reading on.
+    /// The source, and what was read of it for later.
     #[cfg(feature = "pool")]
-    pub(crate) fn has_unread(&self) -> bool {
-        self.filled > self.used
-    }
-
-    #[cfg(feature = "pool")]
-    pub(crate) fn into_source(self) -> R {
-        self.source
+    pub(crate) fn into_parts(self) -> (R, Vec<u8>) {
+        let mut unread = self.buffer;
+        unread.truncate(self.filled);
+        unread.drain(..self.used);
+        (self.source, unread)
     }
 
     /// Whether bytes have arrived that nobody asked for.

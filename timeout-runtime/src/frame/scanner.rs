@@ -12,6 +12,7 @@ pub(crate) struct Scanner {
     records: u64,
     /// Of the current one.
     tag: Option<Tag>,
+    rests: bool,
     is_broken: bool,
 }
 
@@ -30,6 +31,7 @@ impl Scanner {
             if self.filled == HEADER && self.left == 0 {
                 self.filled = 0;
                 self.records += 1;
+                self.rests |= self.tag == Some(Tag::Rests);
             }
         }
     }
@@ -53,9 +55,9 @@ impl Scanner {
         self.records > 0 || self.is_broken
     }
 
-    /// Whether the child waits for another call.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.tag == Some(Tag::Idle) && self.filled == 0
+    /// Whether the call is over, and the child stays for others.
+    pub(crate) fn rests(&self) -> bool {
+        self.rests
     }
 
     /// Whether this is no frame, or no longer: what comes is of no use.

@@ -33,11 +33,17 @@ struct State {
     count: usize,
     /// Calls that wait for one.
     waiting: usize,
+    keeper: Option<Own>,
+    /// The keeper has not said that it ends.
     has_keeper: bool,
 }
 
 /// How long one is kept that is more than the settings keep: it may be wanted again at once.
 const SPARE: Duration = Duration::from_millis(100);
+
+/// A task waits no longer for a worker that is about to be ready.
+#[cfg(feature = "tokio")]
+const AT_ONCE: Duration = Duration::from_micros(200);
 
 impl Workers {
     /// Those of this very process: a child that was forked has none of its caller's.
@@ -54,6 +60,7 @@ impl Workers {
             idle: Vec::new(),
             count: 0,
             waiting: 0,
+            keeper: None,
             has_keeper: false,
         };
         let own = Self {
@@ -87,10 +94,10 @@ impl Workers {
     #[cfg(feature = "tokio")]
     fn take_idle(&self) -> Option<Worker> {
         let (mut worker, since) = self.lock().idle.pop()?;
-        if worker.is_usable() {
+        if worker.is_usable(Deadline::after(Instant::now(), Some(AT_ONCE))) {
             return Some(worker);
         }
-        // Ending it takes time: that is for who has it.
+        // Ending it takes time, or it is not ready yet: that is for who may wait.
         self.lock().idle.insert(0, (worker, since));
         None
     }
@@ -101,7 +108,7 @@ impl Workers {
         loop {
             if let Some((mut worker, _)) = state.idle.pop() {
                 drop(state);
-                if worker.is_usable() {
+                if worker.is_usable(deadline) {
                     return Ok(Some(worker));
                 }
                 // It was ended by somebody else, has something to say that nobody asked for, or was
@@ -145,6 +152,9 @@ impl Workers {
     fn forget_one(&self) {
         let mut state = self.lock();
         state.count -= 1;
+        if state.count == 0 {
+            self.changed.notify_one();
+        }
         self.wake_one(&state);
     }
 
@@ -161,13 +171,22 @@ impl Workers {
             worker.end();
             self.forget_one();
         }
+        let mut state = self.lock();
         self.changed.notify_all();
+        while state.count == 0 && state.has_keeper {
+            state = wait(&self.freed, state, Deadline::NEVER);
+        }
+        let is_over = !state.has_keeper;
+        let keeper = state.keeper.take_if(|_| is_over);
+        drop(state);
+        keeper.into_iter().for_each(Own::join);
     }
 
-    /// One thread looks after the idle ones as long as there are any.
+    /// One thread looks after the idle ones as long as there are any workers.
     fn has_keeper(&'static self, state: &mut State) -> bool {
         if !state.has_keeper {
-            state.has_keeper = Own::start(c"timeout-pool", || self.keep()).is_ok();
+            state.keeper = Own::start(c"timeout-pool", || self.keep()).ok();
+            state.has_keeper = state.keeper.is_some();
         }
         state.has_keeper
     }
@@ -193,11 +212,15 @@ impl Workers {
                 worker.end();
                 self.forget_one();
                 state = self.lock();
-            } else if state.idle.is_empty() {
+            } else if state.count == 0 {
                 state.has_keeper = false;
+                self.freed.notify_all();
                 return;
             } else {
-                state = wait(&self.changed, state, next);
+                // One that comes back meanwhile is not due before that.
+                let all_busy = Deadline::after(Instant::now(), settings.idle);
+                let until = if idle.is_empty() { all_busy } else { next };
+                state = wait(&self.changed, state, until);
             }
         }
     }

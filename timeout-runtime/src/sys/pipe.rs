@@ -87,6 +87,13 @@ impl Known {
     }
 }
 
+/// Whether there is something to be read, or will be nothing any more.
+#[cfg(feature = "pool")]
+pub(crate) fn is_readable(end: impl AsFd) -> bool {
+    let mut one = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut one, PollTimeout::ZERO), Ok(1..))
+}
+
 /// The caller's end of a pipe to the child, and that which the child inherits. Writing never blocks.
 #[cfg(feature = "pool")]
 #[derive(Debug)]

@@ -49,11 +49,11 @@ fn mixed(mut state: u64, bytes: &[u8]) -> u64 {
         let folded = product as u64 ^ (product >> 64) as u64;
         state = folded;
     };
-    for word in bytes.chunks(8) {
-        let mut whole = [0; 8];
-        whole[..word.len()].copy_from_slice(word);
-        mix(u64::from_le_bytes(whole));
-    }
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let words = bytes.chunks_exact(8);
+    let rest = number(words.remainder());
+    words.for_each(|word| mix(number(word)));
+    mix(rest);
     mix(bytes.len() as u64);
     state
 }

@@ -123,7 +123,7 @@ impl Gathering {
         while self.goes_on() {
             self.step().await;
         }
-        if self.scanner.is_idle() {
+        if self.scanner.rests() {
             return self.watch.take();
         }
         turn().await;
@@ -155,7 +155,7 @@ impl Gathering {
 
     fn goes_on(&self) -> bool {
         let is_under_way = |watch: &Watch| !watch.ended && !watch.is_stuck();
-        !self.scanner.is_idle() && self.watch.as_ref().is_some_and(is_under_way)
+        !self.scanner.rests() && self.watch.as_ref().is_some_and(is_under_way)
     }
 
     async fn step(&mut self) {

@@ -35,6 +35,8 @@ pub(crate) struct Worker {
     calls: u64,
     /// What it has used so far.
     cpu_time: Duration,
+    /// It has not said yet that it is ready for another call.
+    is_busy: bool,
     /// Where it prints, for as long as it may ask for it.
     printed: Option<pipe::Writer>,
 }
@@ -61,13 +63,33 @@ impl Worker {
         let grace = Some(Duration::ZERO);
         let watch = Watch::new(process, reader, Deadline::NEVER, grace, Deadline::NEVER, slate);
         let (mark, cpu_time) = (Some(mark), Duration::ZERO);
-        Ok(Self { watch, requests, mark, credentials, calls: 0, cpu_time, printed: None })
+        Ok(Self {
+            watch,
+            requests,
+            mark,
+            credentials,
+            calls: 0,
+            cpu_time,
+            is_busy: false,
+            printed: None,
+        })
     }
 
     /// Whether it waits for a call, and for nothing else, and may do what this process may do: one
     /// that has dropped its rights has no body run with them.
-    pub(crate) fn is_usable(&mut self) -> bool {
-        !self.credentials.have_changed() && self.watch.is_quiet()
+    pub(crate) fn is_usable(&mut self, deadline: Deadline) -> bool {
+        !self.credentials.have_changed() && self.is_ready(deadline) && self.watch.is_quiet()
+    }
+
+    fn is_ready(&mut self, deadline: Deadline) -> bool {
+        if self.is_busy {
+            let said = self.watch.hear(deadline);
+            self.is_busy = said.is_empty();
+            let Some(idle) = Idle::heard(&said) else { return false };
+            self.cpu_time = Duration::from_micros(idle.cpu_time);
+            self.mark = self.mark.filter(|_| !idle.has_moved);
+        }
+        true
     }
 
     pub(crate) fn calls(&self) -> u64 {
@@ -191,18 +213,16 @@ impl Worker {
     }
 
     pub(super) fn parted(self) -> (Watch, Rest) {
-        let Self { watch, requests, mark, credentials, calls, cpu_time, printed } = self;
+        let Self { watch, requests, mark, credentials, calls, cpu_time, printed, .. } = self;
         (watch, Rest { requests, mark, credentials, calls, cpu_time, _printed: printed })
     }
 }
 
 impl Rest {
     /// After a call that left nothing.
-    pub(crate) fn back(self, watch: Watch, idle: Idle) -> Worker {
-        let Self { requests, mark, credentials, calls, .. } = self;
-        let mark = mark.filter(|_| !idle.has_moved);
-        let cpu_time = Duration::from_micros(idle.cpu_time);
-        Worker { watch, requests, mark, credentials, calls, cpu_time, printed: None }
+    pub(crate) fn back(self, watch: Watch) -> Worker {
+        let Self { requests, mark, credentials, calls, cpu_time, .. } = self;
+        Worker { watch, requests, mark, credentials, calls, cpu_time, is_busy: true, printed: None }
     }
 
     /// What was used before the call.

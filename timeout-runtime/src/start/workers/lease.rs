@@ -4,7 +4,6 @@ use std::io;
 use std::time::Duration;
 
 use super::Workers;
-use crate::child::served::Idle;
 use crate::limit::Deadline;
 use crate::start::StartMethod;
 use crate::start::fresh::worker::{Rest, Worker};
@@ -18,14 +17,14 @@ pub(crate) struct Lease {
     workers: Option<&'static Workers>,
     rest: Option<Rest>,
     has_worker: bool,
-    /// Once it waits for another call.
-    idle: Option<Idle>,
+    /// The worker stays for another call.
+    is_at_rest: bool,
 }
 
 impl Lease {
     pub(crate) fn new(method: StartMethod) -> Self {
         let workers = (method == StartMethod::Pool).then(Workers::own).flatten();
-        Self { workers, rest: None, has_worker: false, idle: None }
+        Self { workers, rest: None, has_worker: false, is_at_rest: false }
     }
 
     pub(crate) fn is_last(&self) -> bool {
@@ -66,21 +65,20 @@ impl Lease {
         self.rest.as_ref().map(Rest::cpu_time).unwrap_or_default()
     }
 
-    /// The worker waits for another call.
-    pub(crate) fn rests(&mut self, idle: Idle) {
-        self.idle = Some(idle);
+    /// The worker stays for another call.
+    pub(crate) fn rests(&mut self) {
+        self.is_at_rest = true;
     }
 
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.idle.is_some()
+        self.is_at_rest
     }
 
     /// The worker is for others from now on.
     pub(crate) fn give_back(mut self, watch: Watch) {
-        if let (Some(workers), Some(rest), Some(idle)) = (self.workers, self.rest.take(), self.idle)
-        {
+        if let (Some(workers), Some(rest)) = (self.workers, self.rest.take()) {
             self.has_worker = false;
-            workers.give_back(rest.back(watch, idle));
+            workers.give_back(rest.back(watch));
         }
     }
 }

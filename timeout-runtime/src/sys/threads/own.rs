@@ -16,6 +16,7 @@ use crate::sys::platform;
 /// Not by `std::thread`: a thread that it starts takes a lock (that of the stacks' guard pages) for
 /// an instant, and whoever forks in that instant leaves a child in which `process::exit` waits for
 /// ever. A program without threads has no such instant, so this library must not bring one.
+#[derive(Debug)]
 pub(crate) struct Own(libc::pthread_t);
 
 struct Start<F> {
