@@ -14,6 +14,7 @@
 //! | `--threads N` | threads that call; twice the processors unless said here |
 //! | `--thief` | one more thread takes the status of every child that it can get, by `waitpid(-1)` |
 //! | `--awaited` | instead: calls that are awaited on one thread, 64 in flight, with what that cost the thread |
+//! | `--pooled` | instead: calls of workers, one in a hundred of which does not end, and one crashes |
 //!
 //! First every end once, then a random choice. The laws:
 //!

@@ -6,6 +6,7 @@ mod board;
 mod caller;
 mod descendants;
 mod ends;
+mod pooled;
 mod random;
 mod rest;
 mod screen;
@@ -72,6 +73,11 @@ pub fn main() -> ExitCode {
     if arguments.awaited {
         rest::write_no_core_dumps();
         return awaited::main(&arguments);
+    }
+    if arguments.pooled {
+        rest::write_no_core_dumps();
+        rest::keep_no_memory();
+        return pooled::main(&arguments);
     }
     let mut screen = Screen::new();
     let (seed, threads, name) = (arguments.seed, arguments.threads, board::run_name());

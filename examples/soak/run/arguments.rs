@@ -13,6 +13,7 @@ pub struct Arguments {
     pub threads: usize,
     pub thief: bool,
     pub awaited: bool,
+    pub pooled: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -33,6 +34,7 @@ impl Length {
 
 const USAGE: &str = "usage: soak [--seconds N | --calls N] [--seed N] [--threads N] [--thief]
        soak --awaited [--seconds N | --calls N]
+       soak --pooled [--seconds N | --calls N] [--seed N] [--threads N]
 
   --seconds N  go on for so long (default: 60)
   --calls N    go on for so many calls
@@ -40,6 +42,7 @@ const USAGE: &str = "usage: soak [--seconds N | --calls N] [--seed N] [--threads
   --threads N  threads that call (default: twice the processors)
   --thief      another thread takes the status of every child that it can get
   --awaited    calls that are awaited on one thread, and how long it was not free for others
+  --pooled     calls of workers, one in a hundred without end, and one in a hundred that crashes
 
 Exit codes: 0 when every law was kept, 1 when one was broken, 2 for wrong arguments.
 Ctrl-C ends the run with the table.";
@@ -67,6 +70,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Arguments, Option<Str
         threads: 2 * processors,
         thief: false,
         awaited: false,
+        pooled: false,
     };
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -84,6 +88,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Arguments, Option<Str
             "--threads" => arguments.threads = number(&word, words.next(), 1, 250)?,
             "--thief" => arguments.thief = true,
             "--awaited" => arguments.awaited = true,
+            "--pooled" => arguments.pooled = true,
             _ => return Err(Some(format!("unknown argument `{word}`"))),
         }
     }

@@ -230,14 +230,14 @@ async fn call_once(number: u64, seen: &Rc<RefCell<Seen>>) {
 
 /// What the process holds beside its memory.
 #[derive(Clone, Copy, PartialEq)]
-struct Left {
+pub struct Left {
     descriptors: usize,
     threads: usize,
     children: usize,
 }
 
 impl Left {
-    fn now() -> Self {
+    pub fn now() -> Self {
         Self {
             descriptors: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
             threads: fs::read_dir("/proc/self/task").map_or(0, Iterator::count),
@@ -245,7 +245,7 @@ impl Left {
         }
     }
 
-    fn line(self) -> String {
+    pub fn line(self) -> String {
         let Self { descriptors, threads, children } = self;
         format!("{descriptors} descriptors, {threads} threads, {children} children")
     }

@@ -79,7 +79,7 @@ pub fn children() -> Vec<String> {
 }
 
 /// Of the heap and of the whole process, in bytes, with what the allocator only keeps given back.
-fn memory() -> (i64, i64) {
+pub fn memory() -> (i64, i64) {
     // SAFETY: integers go in and come out.
     let heap = unsafe {
         libc::malloc_trim(0);
