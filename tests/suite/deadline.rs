@@ -15,7 +15,7 @@ use timeout_runtime::{
     remaining,
 };
 
-use crate::support::{LONG, eventually, is_running, isolated, spin};
+use crate::support::{LONG, eventually, is_running, isolated, spin, traced};
 
 /// Runs what would never end under a limit of 0.1 s.
 #[track_caller]
@@ -366,10 +366,10 @@ fn a_function_that_sleeps() -> u8 {
 
 /// The functions of the trace, innermost first.
 fn where_it_hung(body: fn() -> u8) -> Vec<String> {
-    let error = Timeout::new(2).run(body).unwrap_err();
+    let error = traced(|| Timeout::new(2).run(body).unwrap_err());
     assert!(error.is_timeout());
     assert!(!error.to_string().contains('\n'), "{error}");
-    let trace = error.trace().expect("a trace");
+    let trace = error.trace().unwrap();
     assert!(format!("{error:#}").contains(&trace.to_string()));
     trace.frames().iter().map(|frame| frame.function.clone()).collect()
 }

@@ -134,6 +134,14 @@ pub fn prompt<T>(run: impl FnOnce(Timeout) -> Result<T, Error>) -> Error {
     error
 }
 
+/// Of a call that hangs, with its trace: a child that has no processor for a tenth of a second cannot
+/// say where it is, and on a busy machine one has to ask again.
+#[track_caller]
+pub fn traced(hang: impl Fn() -> Error) -> Error {
+    let mut errors = (0..10).map(|_| hang());
+    errors.find(|error| error.trace().is_some()).expect("a trace, of ten calls")
+}
+
 /// An example, or a program of the tests, which cargo builds beside this one.
 pub fn program(name: &str) -> Command {
     // TARGET/debug/deps/suite-...

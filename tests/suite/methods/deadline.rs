@@ -7,7 +7,7 @@ use timeout_runtime::error::StoppedBy;
 use timeout_runtime::{ErrorKind, Timeout, remaining};
 
 use super::METHODS;
-use crate::support::LONG;
+use crate::support::{LONG, traced};
 
 fn value() -> u8 {
     7
@@ -121,8 +121,8 @@ fn a_hang_is_traced_to_its_function() {
     for method in METHODS {
         {
             let timeout = Timeout::new(0.5).start_method(method);
-            let error = timeout.call(body_that_hangs, ()).unwrap_err();
-            let trace = error.trace().expect("where it hung");
+            let error = traced(|| timeout.call(body_that_hangs, ()).unwrap_err());
+            let trace = error.trace().unwrap();
             let functions: Vec<_> = trace.frames().iter().map(|frame| &frame.function).collect();
             for name in ["a_function_that_hangs", "body_that_hangs"] {
                 let is_there = functions.iter().any(|function| function.ends_with(name));

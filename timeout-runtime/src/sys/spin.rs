@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-/// No longer than a sleep would cost.
-const MOST: Duration = Duration::from_micros(20);
+/// As long as a sleep and its end cost, where the other is on a processor of its own.
+const MOST: Duration = Duration::from_micros(50);
 
 /// After so many times in vain it is tried only now and then.
 const PATIENCE: u32 = 2;
