@@ -46,7 +46,15 @@ const PANICKING: [&str; 3] = ["core::panicking::", "std::panicking::", "__rustc:
 const ASKED: &str = "timeout_runtime::sys::hang::";
 
 /// What runs the body.
-const OUTER: [&str; 2] = ["timeout_runtime::child::", "timeout_runtime::__private::"];
+const OUTER: [&str; 4] = [
+    "timeout_runtime::child::",
+    "timeout_runtime::__private::",
+    "Function as timeout_runtime::callable::",
+    "timeout_runtime::worker::",
+];
+
+/// What stands between, where a function is called by its address.
+const ADAPTER: &str = "core::ops::function::";
 
 fn trim(mut frames: Vec<Frame>) -> Vec<Frame> {
     let is_one_of = |frame: &Frame, paths: &[&str]| {
@@ -65,7 +73,8 @@ fn trim(mut frames: Vec<Frame>) -> Vec<Frame> {
     };
     frames.drain(..inner.min(frames.len()));
     if let Some(outer) = frames.iter().position(|frame| is_one_of(frame, &OUTER)) {
-        frames.truncate(outer);
+        let body = frames[..outer].iter().rposition(|frame| !is_one_of(frame, &[ADAPTER]));
+        frames.truncate(body.map_or(0, |last| last + 1));
     }
     frames
 }
@@ -139,6 +148,24 @@ mod tests {
         let left = trim(names.into_iter().map(frame).collect());
         let left: Vec<&str> = left.iter().map(|frame| frame.function.as_str()).collect();
         assert_eq!(left, ["nanosleep", "app::body"]);
+    }
+
+    #[test]
+    fn a_worker_is_trimmed_as_well() {
+        let frame = |function: &str| Frame { function: function.to_owned(), place: None };
+        let names = [
+            "timeout_runtime::sys::hang::reply",
+            "__restore_rt",
+            "core::ops::function::FnOnce::call_once",
+            "app::body",
+            "app::body::{{closure}}",
+            "core::ops::function::FnOnce::call_once",
+            "<Function as timeout_runtime::callable::Callable<(),Value>>::call",
+            "timeout_runtime::worker::serve_next::{{closure}}",
+        ];
+        let left = trim(names.into_iter().map(frame).collect());
+        let left: Vec<&str> = left.iter().map(|frame| frame.function.as_str()).collect();
+        assert_eq!(left, [names[2], "app::body", "app::body::{{closure}}"]);
     }
 
     #[test]

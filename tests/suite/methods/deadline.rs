@@ -128,6 +128,8 @@ fn a_hang_is_traced_to_its_function() {
                 let is_there = functions.iter().any(|function| function.ends_with(name));
                 assert!(is_there, "{method:?} {functions:#?}");
             }
+            let own = functions.iter().find(|function| function.contains("timeout_runtime"));
+            assert_eq!(own, None, "{method:?} {functions:#?}");
             let frame =
                 trace.frames().iter().find(|frame| frame.function.ends_with("body_that_hangs"));
             let (file, line) = frame.unwrap().place.as_ref().unwrap();
