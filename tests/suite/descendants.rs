@@ -220,36 +220,15 @@ fn nobody_is_left_after_a_value_of_a_body_without_free_descriptors() {
     register.assert_all_dead(FAMILY);
 }
 
-/// Such as a daemon on its way, which has affairs of its own.
-#[test]
-fn what_a_process_of_the_body_leaves_behind_lives_as_long_as_the_call() {
-    let result = Timeout::new(LONG).run(|| {
-        let (until, mut goes_on) = pipe().unwrap();
-        let (mut answer, writer) = pipe().unwrap();
-        fork_into_a_session(|| {
-            fork_into_a_session(|| {
-                (&until).read_exact(&mut [0]).unwrap();
-                (&writer).write_all(b"!").unwrap();
-            });
-            process::exit(0)
-        });
-        nix::sys::wait::wait().unwrap();
-        drop(writer);
-        goes_on.write_all(b"!").unwrap();
-        answer.read(&mut [0]).unwrap()
-    });
-    assert_eq!(result.unwrap(), 1);
-}
-
-/// A copy of the body that returns is not the call, and ends by itself alone.
-#[test]
-fn so_does_what_a_copy_of_the_body_leaves_behind_that_returns() {
+/// Whether what a process of the body starts still lives when that has ended: `leave` is that process.
+#[track_caller]
+fn assert_lives_on(leave: impl FnOnce(&dyn Fn())) {
     let result = Timeout::new(LONG).run(|| {
         let (until, mut goes_on) = pipe().unwrap();
         let (mut answer, writer) = pipe().unwrap();
         // SAFETY: the copy has one thread, as this process has.
         if unsafe { libc::fork() } == 0 {
-            fork_into_a_session(|| {
+            leave(&|| {
                 (&until).read_exact(&mut [0]).unwrap();
                 (&writer).write_all(b"!").unwrap();
             });
@@ -261,6 +240,22 @@ fn so_does_what_a_copy_of_the_body_leaves_behind_that_returns() {
         answer.read(&mut [0]).unwrap()
     });
     assert_eq!(result.unwrap(), 1);
+}
+
+/// Such as a daemon on its way, which has affairs of its own.
+#[test]
+fn what_a_process_of_the_body_leaves_behind_lives_as_long_as_the_call() {
+    assert_lives_on(|daemon| {
+        nix::unistd::setsid().unwrap();
+        fork_into_a_session(daemon);
+        process::exit(0)
+    });
+}
+
+/// A copy of the body that returns is not the call, and ends by itself alone.
+#[test]
+fn so_does_what_a_copy_of_the_body_leaves_behind_that_returns() {
+    assert_lives_on(|daemon| fork_into_a_session(daemon));
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn panic_now(round: u32) {
 /// By the standard library, whose lock keeps readers and writers apart.
 fn change_environment(round: u32) {
     let name = format!("STORM_{}", round % 64);
-    // SAFETY: nothing in this process reads the environment in another way.
+    // SAFETY: beside no storm that reads the environment in another way, as resolving names does.
     unsafe { env::set_var(&name, "x".repeat(round as usize % 100)) };
     let _ = env::var(&name);
 }
@@ -197,6 +197,7 @@ fn of_panics_with_backtraces() {
     with_backtraces("storms::of_panics_with_backtraces", &[&panic_now, &panic_now]);
 }
 
+/// But for those that change the environment, which the C library's resolver reads without a lock.
 #[test]
 fn of_all_at_once() {
     with_backtraces(
@@ -205,9 +206,25 @@ fn of_all_at_once() {
             &print,
             &allocate,
             &panic_now,
-            &change_environment,
             &log,
             &resolve,
+            &run_a_program,
+            &fork_by_itself,
+            &start_a_thread,
+        ],
+    );
+}
+
+#[test]
+fn of_all_but_names_at_once() {
+    with_backtraces(
+        "storms::of_all_but_names_at_once",
+        &[
+            &print,
+            &allocate,
+            &panic_now,
+            &change_environment,
+            &log,
             &run_a_program,
             &fork_by_itself,
             &start_a_thread,

@@ -132,9 +132,14 @@ impl fmt::Debug for Trace {
 mod tests {
     use super::*;
 
+    fn trimmed(names: &[&str]) -> Vec<String> {
+        let frame = |name: &&str| Frame { function: (*name).to_owned(), place: None };
+        let left = trim(names.iter().map(frame).collect());
+        left.into_iter().map(|frame| frame.function).collect()
+    }
+
     #[test]
     fn a_stack_that_was_asked_for_begins_behind_the_handler() {
-        let frame = |function: &str| Frame { function: function.to_owned(), place: None };
         let names = [
             "backtrace::backtrace::trace_unsynchronized",
             "timeout_runtime::sys::stack::each",
@@ -145,14 +150,12 @@ mod tests {
             "timeout_runtime::__private::<impl timeout_runtime::child::Child>::send::{{closure}}",
             "app::main",
         ];
-        let left = trim(names.into_iter().map(frame).collect());
-        let left: Vec<&str> = left.iter().map(|frame| frame.function.as_str()).collect();
+        let left = trimmed(&names);
         assert_eq!(left, ["nanosleep", "app::body"]);
     }
 
     #[test]
     fn a_worker_is_trimmed_as_well() {
-        let frame = |function: &str| Frame { function: function.to_owned(), place: None };
         let names = [
             "timeout_runtime::sys::hang::reply",
             "__restore_rt",
@@ -163,14 +166,12 @@ mod tests {
             "<Function as timeout_runtime::callable::Callable<(),Value>>::call",
             "timeout_runtime::worker::serve_next::{{closure}}",
         ];
-        let left = trim(names.into_iter().map(frame).collect());
-        let left: Vec<&str> = left.iter().map(|frame| frame.function.as_str()).collect();
+        let left = trimmed(&names);
         assert_eq!(left, [names[2], "app::body", "app::body::{{closure}}"]);
     }
 
     #[test]
     fn the_runtime_is_trimmed_at_both_ends() {
-        let frame = |function: &str| Frame { function: function.to_owned(), place: None };
         let names = [
             "timeout_runtime::sys::stack::addresses",
             "std::panicking::panic_with_hook",
@@ -183,8 +184,7 @@ mod tests {
             "std::panicking::catch_unwind",
             "app::main",
         ];
-        let left = trim(names.into_iter().map(frame).collect());
-        let left: Vec<&str> = left.iter().map(|frame| frame.function.as_str()).collect();
+        let left = trimmed(&names);
         let body = ["core::option::expect_failed", "app::parse"];
         assert_eq!(
             left,
