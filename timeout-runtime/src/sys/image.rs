@@ -61,8 +61,8 @@ impl Image {
 pub(crate) fn has_harness() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
     *HAS.get_or_init(|| {
-        // In two parts, not to be found here.
-        let name = ["RUST_TEST_", "NOCAPTURE"].concat();
+        // Backwards, not to be found here: two parts of it may come to stand side by side.
+        let name: String = "ERUTPACON_TSET_TSUR".chars().rev().collect();
         image().segments.iter().any(|segment| {
             let (start, length) =
                 (segment.start as *const libc::c_void, segment.end - segment.start);
