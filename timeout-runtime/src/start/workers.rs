@@ -1,15 +1,16 @@
 //! Children that are kept from one call to the next.
 
 pub(crate) mod lease;
+pub(crate) mod settings;
 
 use std::io;
 use std::process;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::settings::Settings;
 use super::fresh::worker::Worker;
 use crate::limit::Deadline;
-use crate::pool::Settings;
 use crate::sys::cell::Published;
 use crate::sys::threads::Own;
 
