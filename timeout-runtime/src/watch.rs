@@ -4,13 +4,13 @@
 pub(crate) mod apart;
 #[cfg(feature = "tokio")]
 pub(crate) mod gathering;
+#[cfg(feature = "pool")]
+mod leased;
 #[cfg(feature = "tokio")]
 pub(crate) mod turn;
 
 use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
-#[cfg(feature = "pool")]
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use crate::echo::Echo;
@@ -18,8 +18,6 @@ use crate::error::{ErrorKind, Hang, StoppedBy, Usage};
 use crate::limit::Deadline;
 use crate::sys::hang::Slate;
 use crate::sys::pipe;
-#[cfg(feature = "pool")]
-use crate::sys::process::Ready;
 use crate::sys::process::{Held, Process, Status};
 #[cfg(feature = "pool")]
 use crate::sys::spin::Spin;
@@ -136,79 +134,6 @@ impl Watch {
             stack: Vec::new(),
             hang: None,
             echo: None,
-        }
-    }
-
-    /// The child begins with another call.
-    #[cfg(feature = "pool")]
-    pub(crate) fn begin(&mut self, until: Deadline, grace: Option<Duration>, fuse: Deadline) {
-        (self.grace, self.fuse) = (grace, fuse);
-        self.stage = Stage::Running { until };
-        self.gathered = Cursor::default();
-        self.stack = Vec::new();
-        (self.closed, self.drained, self.hang) = (false, 0, None);
-        self.is_asked = true;
-    }
-
-    /// Whether the child waits for a call, and nothing else has come from it.
-    #[cfg(feature = "pool")]
-    pub(crate) fn is_quiet(&mut self) -> bool {
-        let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
-        self.process.wait([Some(self.pipe.as_fd()), None], now) == Ready::default()
-    }
-
-    /// What was read of what the child says next.
-    #[cfg(feature = "pool")]
-    pub(crate) fn keep(&mut self, unread: Vec<u8>) {
-        let mut gathered = unread;
-        let _ = self.gathered.read_to_end(&mut gathered);
-        self.gathered = Cursor::new(gathered);
-    }
-
-    /// What the child says after its value, all at once. Empty: it said nothing before that time.
-    #[cfg(feature = "pool")]
-    pub(crate) fn hear(&mut self, until: Deadline) -> Vec<u8> {
-        let mut said = std::mem::take(&mut self.gathered).into_inner();
-        let mut bytes = [0; 64];
-        while said.is_empty() {
-            let is_over = self.ended || until.has_passed();
-            match self.pipe.read(&mut bytes) {
-                Ok(0) => break,
-                Ok(length) => said.extend(&bytes[..length]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !is_over => {
-                    let ready = self.process.wait([Some(self.pipe.as_fd()), None], until);
-                    self.ended |= ready.ended;
-                }
-                Err(_) => break,
-            }
-        }
-        said
-    }
-
-    /// Whether nobody has told the child to end.
-    #[cfg(feature = "pool")]
-    pub(crate) fn is_running(&self) -> bool {
-        matches!(self.stage, Stage::Running { .. })
-    }
-
-    /// Waits for room to write in, or for the end of the child or its deadline. Whether there is room.
-    #[cfg(feature = "pool")]
-    pub(crate) fn wait_for_room(&mut self, requests: BorrowedFd<'_>) -> bool {
-        let Stage::Running { until } = self.stage else { return false };
-        let is_open = self.process.wait_for_room(requests, until);
-        is_open && !until.has_passed()
-    }
-
-    /// What became of the child when it waits for another call: nothing.
-    #[cfg(feature = "pool")]
-    pub(crate) fn rest(&mut self) -> Ended {
-        self.echo.take().into_iter().for_each(Echo::finish);
-        Ended {
-            kind: ErrorKind::Unknown,
-            stopped: false,
-            stack: Vec::new(),
-            hang: None,
-            usage: None,
         }
     }
 
@@ -346,21 +271,6 @@ impl Watch {
         }
         self.drained += if self.ended { length } else { 0 };
         Ok(length)
-    }
-
-    /// What is in the pipe within some microseconds.
-    #[cfg(feature = "pool")]
-    fn read_soon(&mut self, bytes: &mut [u8]) -> Option<io::Result<usize>> {
-        let (mut spin, mut read) = (self.spin, None);
-        spin.until(|| {
-            let result = self.read_pipe(bytes);
-            let is_there =
-                !matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-            read = is_there.then_some(result);
-            is_there
-        });
-        self.spin = spin;
-        read
     }
 
     /// A wait that does not wait.

@@ -31,6 +31,8 @@ pub(crate) const TRIGGER: &str = "TIMEOUT_RUNTIME_CHILD";
 static IS_READY: AtomicBool = AtomicBool::new(false);
 
 ctor::declarative::ctor! {
+    // The word is this macro's, for what runs before the language's runtime does: `enter` needs nothing
+    // of that, and starts a thread for whatever may.
     #[ctor(unsafe)]
     fn before_main() {
         IS_READY.store(true, Ordering::Relaxed);

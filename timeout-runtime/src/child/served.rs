@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Child, Job, Sink, complete, leave};
 use crate::body;
-use crate::frame::{End, Receiver, Record, Sender, Tag};
+use crate::frame::{End, HEADER, Receiver, Record, Sender, Tag};
 use crate::sys::credentials::Credentials;
 use crate::sys::pipe::{self, Known};
 use crate::sys::surroundings::Sign;
@@ -66,6 +66,9 @@ pub(crate) struct Idle {
 const MOVED: u64 = 1 << 63;
 
 impl Idle {
+    /// Of the record that tells it.
+    pub(crate) const LENGTH: usize = HEADER + size_of::<u64>();
+
     fn to_bytes(self) -> [u8; 8] {
         let moved = if self.has_moved { MOVED } else { 0 };
         (self.cpu_time & !MOVED | moved).to_le_bytes()
@@ -173,5 +176,16 @@ mod tests {
             assert_eq!(Idle::from_bytes(&idle.to_bytes()), Some(idle));
         }
         assert_eq!(Idle::from_bytes(b"short"), None);
+    }
+
+    #[test]
+    fn it_is_the_one_record_that_is_heard_between_calls() {
+        let idle = Idle { cpu_time: 7, has_moved: true };
+        let mut said = Vec::new();
+        Sender::new(&mut said).record(Tag::Idle, &idle.to_bytes()).unwrap();
+        assert_eq!((said.len(), Idle::heard(&said)), (Idle::LENGTH, Some(idle)));
+        assert_eq!(Idle::heard(&said[1..]), None);
+        said.push(0);
+        assert_eq!(Idle::heard(&said), None);
     }
 }

@@ -83,9 +83,13 @@ impl Worker {
 
     fn is_ready(&mut self, deadline: Deadline) -> bool {
         if self.is_busy {
-            let said = self.watch.hear(deadline);
-            self.is_busy = said.is_empty();
-            let Some(idle) = Idle::heard(&said) else { return false };
+            let Some(said) = self.watch.hear(Idle::LENGTH, deadline) else { return false };
+            let Some(idle) = Idle::heard(&said) else {
+                // A body has written there.
+                self.watch.kill();
+                return false;
+            };
+            self.is_busy = false;
             self.cpu_time = Duration::from_micros(idle.cpu_time);
             self.mark = self.mark.filter(|_| !idle.has_moved);
         }
