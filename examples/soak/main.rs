@@ -15,6 +15,7 @@
 //! | `--thief` | one more thread takes the status of every child that it can get, by `waitpid(-1)` |
 //! | `--awaited` | instead: calls that are awaited on one thread, 64 in flight, with what that cost the thread |
 //! | `--pooled` | instead: calls of workers, one in a hundred of which does not end, and one crashes |
+//! | `--hangs` | instead: 1,000 calls in a row that hang, each in another way and by another start method; each must return within 150 ms of its limit and grace, and 99 % of those that can have a trace have one, which names the function |
 //!
 //! First every end once, then a random choice. The laws:
 //!

@@ -6,6 +6,7 @@ mod board;
 mod caller;
 mod descendants;
 mod ends;
+mod hangs;
 mod pooled;
 mod random;
 mod rest;
@@ -73,6 +74,9 @@ pub fn main() -> ExitCode {
     if arguments.awaited {
         rest::write_no_core_dumps();
         return awaited::main(&arguments);
+    }
+    if arguments.hangs {
+        return hangs::main(&arguments);
     }
     if arguments.pooled {
         rest::write_no_core_dumps();

@@ -1,7 +1,7 @@
 //! Makes calls whose children are this program started afresh; the tests look at what it printed.
 //!
-//! `remove` and `replace` say what is done to its file before the second round of calls; `drop` and
-//! `effective`, which rights it gives up.
+//! `remove` and `replace` say what is done to its file before the second round of calls; `drop`, `dropped`
+//! and `effective`, which rights it gives up.
 
 use std::env;
 use std::fs;
@@ -52,35 +52,49 @@ fn pooled_as() -> (u32, u32, PathBuf) {
     (process::id(), geteuid().as_raw(), env::current_dir().unwrap())
 }
 
-/// Becomes another user for good: what serves its calls from then on is that user's too.
-fn drop_rights() -> Result<(), Error> {
-    let other = 65_534;
-    let (first, user, _) = pooled_as()?;
-    assert_eq!(user, 0);
-    let (group, user) = (Gid::from_raw(other), Uid::from_raw(other));
+const OTHER: u32 = 65_534;
+
+fn become_another() {
+    let (group, user) = (Gid::from_raw(OTHER), Uid::from_raw(OTHER));
     setgroups(&[]).unwrap();
     setresgid(group, group, group).unwrap();
     setresuid(user, user, user).unwrap();
+}
+
+/// The rights that its file would give back are not given to its children.
+fn call_without_rights() -> Result<(), Error> {
+    become_another();
+    let power = |method| Timeout::new(60).start_method(method).call(u32::pow, (2, 10));
+    println!("[{}]", power(StartMethod::Spawn).unwrap_err());
+    power(StartMethod::Pool).map(drop)
+}
+
+/// Becomes another user for good: what serves its calls from then on is that user's too.
+fn drop_rights() -> Result<(), Error> {
+    let (first, user, _) = pooled_as()?;
+    assert_eq!(user, 0);
+    become_another();
     let (second, user, _) = pooled_as()?;
-    assert!(first != second && user == other, "{first} {second} {user}");
+    assert!(first != second && user == OTHER, "{first} {second} {user}");
     // And the one that it may not signal has ended.
     assert!(!fs::exists(format!("/proc/{first}")).unwrap());
     // Nobody may look into it any more, which is how another process finds its folder.
     env::set_current_dir("/tmp").unwrap();
-    assert_eq!(pooled_as()?, (second, other, "/tmp".into()));
+    assert_eq!(pooled_as()?, (second, OTHER, "/tmp".into()));
     Timeout::new(60).start_method(StartMethod::Spawn).call(u32::pow, (2, 10)).map(drop)
 }
 
 /// Becomes another user for a while: then a program takes itself for a set-uid one.
 fn change_effective_user() -> Result<(), Error> {
-    seteuid(Uid::from_raw(65_534)).unwrap();
+    seteuid(Uid::from_raw(OTHER)).unwrap();
     pooled_as().map(drop)
 }
 
-fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     println!("[main]");
     let done = match env::args().nth(1).as_deref() {
         Some("drop") => drop_rights(),
+        Some("dropped") => call_without_rights(),
         Some("effective") => change_effective_user(),
         _ => return rounds(),
     };

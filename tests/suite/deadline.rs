@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::panic::catch_unwind;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -77,7 +77,7 @@ fn a_self_deadlock_ends() {
 fn hang_of(body: impl FnOnce()) -> (Option<Hang>, String) {
     let error = Timeout::new(2).run(body).unwrap_err();
     assert!(error.is_timeout(), "{error:#}");
-    (error.hang(), error.to_string())
+    (error.hang().cloned(), error.to_string())
 }
 
 /// The remedy is at the caller's side, so the error has to say that this is what it was.
@@ -123,17 +123,43 @@ fn what_is_no_lock_is_not_called_one() {
     };
     thread::scope(|scope| {
         let calls = [
-            scope.spawn(|| hang_of(busy)),
-            scope.spawn(|| hang_of(asleep)),
-            scope.spawn(|| hang_of(limited)),
-            scope.spawn(|| hang_of(one_of_two)),
+            (scope.spawn(|| hang_of(busy)), Hang::Busy),
+            (scope.spawn(|| hang_of(asleep)), Hang::Sleeping),
+            (scope.spawn(|| hang_of(limited)), waiting("futex", None)),
+            (scope.spawn(|| hang_of(one_of_two)), Hang::Sleeping),
         ];
-        for call in calls {
-            let (hang, text) = call.join().unwrap();
-            assert_eq!(hang, None, "{text}");
+        for (call, hang) in calls {
+            let (seen, text) = call.join().unwrap();
+            assert_eq!(seen, Some(hang), "{text}");
             assert!(!text.contains("waited for"), "{text}");
         }
     });
+}
+
+#[cfg(not(timeout_portable))]
+fn waiting(call: &str, file: Option<&str>) -> Hang {
+    Hang::Waiting { call: call.to_owned(), file: file.map(str::to_owned) }
+}
+
+/// Two threads, each of which has what the other wants, and who waits for both.
+#[test]
+#[cfg(not(timeout_portable))]
+fn a_deadlock_of_threads_that_are_joined_is_named() {
+    let deadlocked = || {
+        let locks = Arc::new([Mutex::new(0), Mutex::new(0)]);
+        let barrier = Arc::new(Barrier::new(2));
+        let threads = [0, 1].map(|first: usize| {
+            let (locks, barrier) = (Arc::clone(&locks), Arc::clone(&barrier));
+            thread::spawn(move || {
+                let _first = locks[first].lock();
+                barrier.wait();
+                drop(locks[1 - first].lock());
+            })
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    };
+    let (hang, text) = hang_of(deadlocked);
+    assert_eq!(hang, Some(Hang::Lock), "{text}");
 }
 
 /// One of a ring is awake at any moment, and mostly not the one that is looked at.
@@ -160,7 +186,7 @@ fn threads_that_wake_each_other_do_not_wait_for_a_lock() {
     isolated(|| {
         for _ in 0..80 {
             let error = Timeout::new(0.05).run::<(), _>(ring).unwrap_err();
-            assert!(error.is_timeout() && error.hang().is_none(), "{error}");
+            assert!(error.is_timeout() && error.hang() != Some(&Hang::Lock), "{error}");
         }
     });
 }

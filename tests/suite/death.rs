@@ -7,9 +7,10 @@ use std::process::{Command, exit};
 use serde::de::Error as _;
 use serde::ser::{Error as _, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use timeout_runtime::error::Untraced;
 use timeout_runtime::{Error, ErrorKind, Timeout};
 
-use crate::support::{LONG, isolated, pipes, prompt, rerun, text, write_to_pipes};
+use crate::support::{LONG, isolated, outside, pipes, prompt, rerun, text, write_to_pipes};
 
 fn run<T: Serialize + for<'a> Deserialize<'a>>(body: impl FnOnce() -> T) -> Error {
     prompt(|timeout| timeout.run(body))
@@ -101,9 +102,17 @@ fn a_panic_has_a_trace_where_the_environment_asks() {
             let (file, line) = trace.frames()[own.unwrap()].place.as_ref().unwrap();
             assert!(file.ends_with("death.rs") && *line > 1);
             assert!(!error.to_string().contains('\n'));
-            assert!(format!("{error:#}").contains("a_function_that_panics"));
+            let text = format!("{error:#}");
+            assert!(text.contains("a_function_that_panics (the body)\n"), "{text}");
+            assert!(trace.threads().len() == 1 && trace.threads()[0].is_body);
         }
-        Ok("0") => assert!(run(a_function_that_panics).trace().is_none()),
+        Ok("0") => {
+            let error = run(a_function_that_panics);
+            assert!(error.trace().is_none());
+            assert_eq!(error.untraced(), Some(Untraced::NotAsked));
+            let text = format!("{error:#}");
+            assert!(text.ends_with("\nno trace: set RUST_BACKTRACE=1 to have one of a panic"));
+        }
         _ => {
             for value in ["0", "1"] {
                 let output = rerun(name, ASKED, value, &[]);
@@ -328,13 +337,13 @@ fn sigkill_from_outside_is_a_signal() {
 
 #[test]
 fn a_panic_in_a_program_that_aborts_on_panic_is_a_panic() {
-    let built = Command::new(env!("CARGO"))
-        .args(["run", "-q", "--profile", "abort", "--example", "behave", "--", "panic"])
-        .output()
-        .unwrap();
-    let said = text(&built.stderr);
-    assert_eq!(built.status.code(), Some(101), "{said}");
-    assert!(said.contains("behave panicked at tests/programs/behave.rs:"), "{said}");
+    let aborts =
+        "[dependencies]\nlibc = \"*\"\n[profile.release]\npanic = \"abort\"\nopt-level = 0";
+    let output = outside("aborting", "tests/programs/behave.rs", aborts, &["panic"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(101), "{said}");
+    assert!(said.starts_with("behave panicked at "), "{said}");
+    assert!(said.contains("tests/programs/behave.rs:"), "{said}");
     assert!(said.trim_end().ends_with(": as told"), "{said}");
 }
 

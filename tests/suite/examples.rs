@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+#[cfg(all(target_os = "linux", target_env = "gnu", not(timeout_portable)))]
+use crate::support::outside;
 use crate::support::{LONG, program, text};
 
 #[test]
@@ -29,6 +31,32 @@ fn might_get_stuck_says_how_it_is_used() {
         let output = program("might_get_stuck").args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).contains("usage: might_get_stuck ARG [SECONDS]"));
+    }
+}
+
+#[cfg(all(target_os = "linux", not(timeout_portable)))]
+#[test]
+fn hang_report_shows_each_end_and_what_it_was() {
+    let output = program("hang_report").output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    let reports: Vec<_> = said.split("== ").skip(1).collect();
+    let expected: [&[&str]; 7] = [
+        &["match_word timed out after 1 s (stopped by SIGTERM; "],
+        &["look_up timed out after 1 s", "it waited for a lock that was held since the fork"],
+        &["read_answer timed out after 1 s", "it waited in read on a pipe"],
+        &["checksum was ended by SIGSEGV"],
+        &["parse was ended by SIG"],
+        &["unpack needed more memory than the 64 MiB it may take"],
+        &["solve used up its CPU limit of 0.5 s"],
+    ];
+    assert_eq!(reports.len(), expected.len(), "{said}");
+    // Nothing of what runs the bodies is in their traces, nor of how memory comes to its end.
+    for stranger in ["timeout_runtime::", "rust_oom"] {
+        assert!(!said.contains(stranger), "{said}");
+    }
+    for (report, parts) in reports.iter().zip(expected) {
+        assert!(parts.iter().all(|part| report.contains(part)), "{parts:?} in {report}");
     }
 }
 
@@ -102,6 +130,30 @@ fn soak_goes_through_every_end_and_breaks_no_law() {
         let calls: String = row.chars().skip(55).take(9).collect();
         assert!(calls.trim().parse::<u64>().unwrap() > 0, "{row}");
     }
+}
+
+// As above.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(timeout_portable)))]
+#[test]
+fn soak_hangs_in_every_way_and_is_told_where() {
+    let output = program("soak").args(["--hangs", "--calls", "18"]).output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    assert!(said.contains("traced: "), "{said}");
+}
+
+/// A program without debug information, in which the optimizer has made one of many functions.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(timeout_portable)))]
+#[test]
+fn an_optimized_program_is_told_where_it_hung() {
+    let needs = "features = [\"pool\", \"tokio\"]\n\
+                 [dependencies]\nlibc = \"*\"\nnix = { version = \">=0.31\", features = [\"time\"] }\n\
+                 serde = { version = \"*\", features = [\"derive\"] }\n\
+                 tokio = { version = \"*\", features = [\"net\", \"rt\", \"time\"] }\n";
+    let hangs = ["--hangs", "--calls", "36"];
+    let output = outside("optimized", "examples/soak/main.rs", needs, &hangs);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

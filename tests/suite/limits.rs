@@ -114,5 +114,21 @@ fn a_limit_below_zero_is_invalid() {
         assert!(text.contains(&seconds.to_string()) && text.contains("zero or more"), "{text}");
     }
     let by_grace = Timeout::new(1).grace(-1).run(|| 1).unwrap_err();
-    assert!(by_grace.to_string().contains("its grace is no duration"), "{by_grace}");
+    assert!(by_grace.to_string().contains("its grace of -1 s is no duration"), "{by_grace}");
+}
+
+#[cfg(timeout_portable)]
+#[test]
+fn a_memory_limit_that_cannot_be_kept_is_refused() {
+    let error = Timeout::new(LONG).memory(64 << 20).run(|| 1).unwrap_err();
+    let ErrorKind::Start(why) = error.kind() else { panic!("{error:?}") };
+    assert_eq!(why.kind(), std::io::ErrorKind::Unsupported, "{error}");
+}
+
+#[cfg(timeout_portable)]
+#[test]
+fn a_processor_limit_is_kept_in_whole_seconds() {
+    let error = Timeout::new(LONG).cpu(0.5).run(|| -> u8 { spin() }).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::CpuExceeded { .. }), "{error:?}");
+    assert!(error.usage().unwrap().cpu_time() >= Duration::from_millis(900), "{error}");
 }

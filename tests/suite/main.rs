@@ -13,9 +13,11 @@ mod captured;
 mod cooperative;
 mod deadline;
 mod death;
+mod debugging;
 #[cfg(not(timeout_portable))]
 mod descendants;
 mod ending;
+mod events;
 mod examples;
 #[cfg(not(timeout_portable))]
 mod family;
@@ -33,3 +35,10 @@ mod shortage;
 mod storms;
 mod support;
 mod values;
+
+#[cfg(not(timeout_portable))]
+use self::methods::METHODS;
+
+/// The start methods that there are elsewhere.
+#[cfg(timeout_portable)]
+const METHODS: [timeout_runtime::StartMethod; 1] = [timeout_runtime::StartMethod::Fork];

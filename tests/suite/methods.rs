@@ -9,6 +9,7 @@ use timeout_runtime::StartMethod;
 mod arguments;
 mod asynchronous;
 mod attribute;
+mod budget;
 mod deadline;
 mod ends;
 mod executables;
@@ -21,7 +22,9 @@ pub mod printed;
 mod receivers;
 mod results;
 mod shortage;
+mod storms;
 mod surroundings;
+mod traces;
 
 pub const METHODS: [StartMethod; 3] = [StartMethod::Fork, StartMethod::Spawn, StartMethod::Pool];
 

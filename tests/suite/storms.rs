@@ -22,10 +22,10 @@ fn calls() -> u64 {
     calls_or(100)
 }
 
-type Storm = &'static (dyn Fn(u32) + Sync);
+pub type Storm = &'static (dyn Fn(u32) + Sync);
 
 /// Both streams lead nowhere, so that a line costs no more than its locks.
-fn print_to_nowhere() {
+pub fn print_to_nowhere() {
     let null = File::options().write(true).open("/dev/null").unwrap();
     nix::unistd::dup2_stdout(&null).unwrap();
     nix::unistd::dup2_stderr(&null).unwrap();
@@ -64,23 +64,23 @@ fn weather(storms: &[Storm]) {
     });
 }
 
-fn print(round: u32) {
+pub fn print(round: u32) {
     println!("a line of a storm {round}");
     eprintln!("an error of a storm {round}");
 }
 
-fn allocate(round: u32) {
+pub fn allocate(round: u32) {
     let size = round as usize % 8192;
     let pieces: Vec<_> = (0..64).map(|n| vec![0u8; n * 97 + size]).collect();
     std::hint::black_box(pieces);
 }
 
-fn panic_now(round: u32) {
+pub fn panic_now(round: u32) {
     let _ = catch_unwind(|| panic!("of a storm {round}"));
 }
 
 /// By the standard library, whose lock keeps readers and writers apart.
-fn change_environment(round: u32) {
+pub fn change_environment(round: u32) {
     let name = format!("STORM_{}", round % 64);
     // SAFETY: beside no storm that reads the environment in another way, as resolving names does.
     unsafe { env::set_var(&name, "x".repeat(round as usize % 100)) };
@@ -100,7 +100,7 @@ fn change_c_environment(round: u32) {
     }
 }
 
-fn log(round: u32) {
+pub fn log(round: u32) {
     static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
     let mut line = LOG.lock().unwrap();
     line.clear();
@@ -108,7 +108,7 @@ fn log(round: u32) {
     stderr().lock().write_all(&line).unwrap();
 }
 
-fn resolve(_: u32) {
+pub fn resolve(_: u32) {
     let _ = ("localhost", 80).to_socket_addrs();
 }
 
@@ -126,7 +126,7 @@ fn fork_by_itself(_: u32) {
     }
 }
 
-fn start_a_thread(round: u32) {
+pub fn start_a_thread(round: u32) {
     assert_eq!(thread::spawn(move || round).join().unwrap(), round);
 }
 

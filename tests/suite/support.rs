@@ -160,6 +160,30 @@ pub fn program(name: &str) -> Command {
     Command::new(path)
 }
 
+/// Builds and runs one of this project's programs as somebody else's would be: outside of this
+/// workspace, by a manifest that ends so.
+pub fn outside(program: &str, source: &str, manifest: &str, arguments: &[&str]) -> Output {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
+    fs::create_dir_all(&project).unwrap();
+    let manifest = format!(
+        "[package]\nname = {program:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
+         [[bin]]\nname = {program:?}\npath = {:?}\n\
+         [dependencies.timeout-runtime]\npath = {:?}\n{manifest}",
+        own.join(source),
+        own.join("timeout-runtime"),
+    );
+    fs::write(project.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(own.join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
+    Command::new(env!("CARGO"))
+        .args(["run", "-q", "--offline", "--release", "--"])
+        .args(arguments)
+        .current_dir(project)
+        .env_remove("CARGO_TARGET_DIR")
+        .output()
+        .unwrap()
+}
+
 /// Runs one test of this binary again, in a process of its own and with this in its environment.
 pub fn rerun(test: &str, key: &str, value: &str, arguments: &[&str]) -> Output {
     Command::new(env::current_exe().unwrap())
@@ -168,6 +192,19 @@ pub fn rerun(test: &str, key: &str, value: &str, arguments: &[&str]) -> Output {
         .env(key, value)
         .output()
         .unwrap()
+}
+
+/// Runs a test's scenario in a process that has no other test in it.
+pub fn alone(test: &str, scenario: impl FnOnce()) {
+    const KEY: &str = "TIMEOUT_TEST_ALONE";
+
+    if env::var_os(KEY).is_some() {
+        return scenario();
+    }
+    let output = rerun(test, KEY, "1", &["--nocapture"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(text(&output.stdout).contains("1 passed"), "{said}");
 }
 
 pub fn text(bytes: &[u8]) -> String {

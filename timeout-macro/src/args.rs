@@ -12,6 +12,9 @@ pub(crate) struct Args {
     /// The keys that are given, for errors that point at one.
     keys: Vec<Ident>,
     pub(crate) grace: Option<Expr>,
+    /// In bytes.
+    pub(crate) memory: Option<Expr>,
+    pub(crate) cpu: Option<Expr>,
     pub(crate) start: Option<LitStr>,
     /// The keyword, for errors that point at it.
     pub(crate) wrap: Option<Ident>,
@@ -24,7 +27,8 @@ pub(crate) struct Args {
 }
 
 const KEYS: &str = "`grace = ..`, `start = ..`, `wrap`, `panic`, `on_timeout = ..`, \
-                    `original = ..`, `local(..)`, `crate = ..`";
+                    `original = ..`, `local(..)`, `memory = ..`, `cpu = ..`, \
+                    `crate = ..`";
 
 impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -52,6 +56,8 @@ impl Default for Args {
             limit: Expr::PLACEHOLDER,
             keys: Vec::new(),
             grace: None,
+            memory: None,
+            cpu: None,
             start: None,
             wrap: None,
             panic: None,
@@ -72,6 +78,8 @@ impl Args {
     fn value(&mut self, key: Ident, input: ParseStream<'_>) -> Result<()> {
         match key.to_string().as_str() {
             "grace" => self.grace = Some(after_equals(&key, input)?),
+            "memory" => self.memory = Some(after_equals(&key, input)?),
+            "cpu" => self.cpu = Some(after_equals(&key, input)?),
             "start" => self.start = Some(after_equals(&key, input)?),
             "wrap" => self.wrap = Some(flag(key, input)?),
             "panic" => self.panic = Some(flag(key, input)?),

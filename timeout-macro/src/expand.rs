@@ -149,9 +149,11 @@ fn written(item: &Item) -> TokenStream {
 }
 
 fn timeout(args: &Args) -> TokenStream {
-    let Args { limit, grace, runtime, .. } = args;
+    let Args { limit, grace, memory, cpu, runtime, .. } = args;
     let grace = grace.as_ref().map(|grace| quote!(.grace(#grace)));
-    quote!(#runtime::Timeout::new(#limit)#grace)
+    let memory = memory.as_ref().map(|memory| quote!(.memory(#memory)));
+    let cpu = cpu.as_ref().map(|cpu| quote!(.cpu(#cpu)));
+    quote!(#runtime::Timeout::new(#limit)#grace #memory #cpu)
 }
 
 /// By which route the written type crosses: a `Result` has one for each of its sides.
@@ -215,6 +217,19 @@ fn carried(args: &Args, item: &Item) -> Carried {
 
 /// What the caller makes of the result.
 fn finish(args: &Args, item: &Item, result: &Ident) -> TokenStream {
+    let in_time = finish_in_time(args, item, result);
+    let Some((_, value)) = &args.on_timeout else { return in_time };
+    let error = local("error");
+    quote! {
+        match #result {
+            ::core::result::Result::Err(#error) if #error.is_timeout() => #value,
+            #result => #in_time,
+        }
+    }
+}
+
+/// The same of one that has no deadline.
+fn finish_in_time(args: &Args, item: &Item, result: &Ident) -> TokenStream {
     let private = private(args);
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
     let written = written(item);
@@ -226,14 +241,7 @@ fn finish(args: &Args, item: &Item, result: &Ident) -> TokenStream {
         }
         Returns::Panicking => quote!(#private::or_panic),
     };
-    let Some((_, value)) = &args.on_timeout else { return quote!(#failure(#result)) };
-    let error = local("error");
-    quote! {
-        match #result {
-            ::core::result::Result::Err(#error) if #error.is_timeout() => #value,
-            #result => #failure(#result),
-        }
-    }
+    quote!(#failure(#result))
 }
 
 /// What becomes of a failure.

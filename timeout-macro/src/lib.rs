@@ -34,6 +34,8 @@ use crate::item::Item;
 /// | key | meaning | default |
 /// |---|---|---|
 /// | `grace = EXPR` | from SIGTERM to SIGKILL, in the same forms; `0`: SIGKILL at once | 10 s |
+/// | `memory = BYTES` | how much memory the body may take, as in `64 << 20` for 64 MiB | no limit |
+/// | `cpu = EXPR` | how much processor time it may use, in the forms of a limit | no limit |
 /// | `start = "fork"`, `"spawn"` or `"pool"` | how the child comes to be | `"fork"` |
 /// | `wrap` | always return `Result<Written, Error>` | off |
 /// | `panic` | always return what is written; a failure panics in the caller | off; on under `#[should_panic]` |
@@ -76,8 +78,8 @@ use crate::item::Item;
 /// when time runs out. See the module `timeout_runtime::cooperative`. Nothing has to serialize, what
 /// the body does to its arguments is done, and a borrow or an `impl Trait` may be returned. The time
 /// counts from the first poll, which is when an `async fn` is called. `on_timeout` may use the
-/// arguments that the body does not use up: references, and what is `Copy`. `grace` and `local` are
-/// about a child, and refused without one: with `start` there is one, and the call is awaited.
+/// arguments that the body does not use up: references, and what is `Copy`. `grace`, `local`, `memory`
+/// and `cpu` are about a child, and refused without one: with `start` there is one, and the call is awaited.
 ///
 /// `#[async_trait]` makes an `async fn` a plain one that returns a boxed future, before this attribute
 /// sees it: there, decorate an `async fn` that the method calls.

@@ -73,6 +73,11 @@ fn keys_are_known_and_given_once() {
     bad_args("2, wrap = true", "=", "`wrap` stands alone");
     bad_args("2, grace = -1", "-1", "a grace cannot be negative; `0` means SIGKILL at once");
     bad_args("2, grace = \"long\"", "\"long\"", "expected a grace");
+    bad_args("2, memory = 0", "0", "a memory limit of zero");
+    bad_args("2, memory = 1.5", "1.5", "a whole number of bytes");
+    bad_args("2, memory = \"1 GiB\"", "\"1 GiB\"", "`memory = 64 << 20` for 64 MiB");
+    bad_args("2, cpu = 0.0", "0.0", "a CPU limit of zero");
+    bad_args("2, cpu = -1", "-1", "a CPU limit cannot be negative");
     bad_args("2, start = \"thread\"", "\"thread\"", "expected `\"fork\"`");
     bad_args("2, start = fork", "fork", "expected string literal");
     bad_args("2, original = \"f\"", "\"f\"", "expected identifier");

@@ -13,6 +13,8 @@ use crate::sent;
 pub(crate) fn check(args: &Args, item: &Item) -> Result<()> {
     limit(&args.limit)?;
     args.grace.as_ref().map_or(Ok(()), grace)?;
+    args.memory.as_ref().map_or(Ok(()), memory)?;
+    args.cpu.as_ref().map_or(Ok(()), cpu)?;
     start(args)?;
     combination(args)?;
     function(item)?;
@@ -94,6 +96,37 @@ fn grace(grace: &Expr) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::new(grace.span(), message))
+}
+
+fn memory(memory: &Expr) -> Result<()> {
+    let is_float = matches!(memory, Expr::Lit(ExprLit { lit: Lit::Float(_), .. }));
+    let message = match seconds(memory) {
+        Seconds::Zero => "a memory limit of zero lets no body allocate; expected a number of bytes",
+        Seconds::Negative => "a memory limit cannot be negative; expected a number of bytes",
+        Seconds::NoDuration => {
+            "expected a memory limit: a number of bytes, as in `memory = 64 << 20` for 64 MiB"
+        }
+        _ if is_float => {
+            "expected a memory limit: a whole number of bytes, as in `memory = 64 << 20` for 64 MiB"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new(memory.span(), message))
+}
+
+fn cpu(cpu: &Expr) -> Result<()> {
+    let message = match seconds(cpu) {
+        Seconds::Zero => {
+            "a CPU limit of zero never lets the body start; expected more than zero seconds"
+        }
+        Seconds::Negative => "a CPU limit cannot be negative; expected more than zero seconds",
+        Seconds::NoDuration => {
+            "expected a CPU limit: seconds (an integer or a float), a `Duration`, \
+             or an `Option` of one of these"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new(cpu.span(), message))
 }
 
 fn start(args: &Args) -> Result<()> {

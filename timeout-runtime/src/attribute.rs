@@ -22,9 +22,10 @@ use std::marker::PhantomData;
 
 use crate::Timeout;
 use crate::call::{Pending, Source};
-use crate::child::{Child, Sink};
+use crate::child::Sink;
 use crate::codec;
 use crate::error::{CodecError, Error};
+use crate::inline::Performer;
 pub use crate::report::Report;
 
 pub use self::asynchronous::{Sent, cooperative, fork_async, sent, sent_type};
@@ -127,17 +128,25 @@ pub fn fork(timeout: Timeout, function: &'static str) -> Side {
     timeout.start_child(function)
 }
 
-impl Child {
-    /// Runs the body, sends what it returned and what it did to the arguments that are carried
-    /// back, and ends the process.
+impl Performer {
+    /// Runs the body. A child sends what it returned and what it did to the arguments that are carried
+    /// back, and ends its process.
+    ///
+    /// # Errors
+    ///
+    /// A panic of a body that ran in the caller.
     pub fn send<R>(
         self,
         crossing: Crossing<R>,
         carried: &[&dyn Departs],
         body: impl FnOnce() -> R,
-    ) -> ! {
+    ) -> Result<R, Error> {
+        let child = match self {
+            Self::Child(child) => child,
+            Self::Inline(inline) => return inline.run(body),
+        };
         let mut body = Some(body);
-        self.enter(type_name::<R>(), &mut |sink| {
+        child.enter(type_name::<R>(), &mut |sink| {
             let Some(body) = body.take() else { return Ok(()) };
             (crossing.encode)(body(), sink)?;
             carried.iter().try_for_each(|argument| argument.write(sink))
@@ -146,7 +155,7 @@ impl Child {
 }
 
 impl Pending {
-    /// Waits for what [`Child::send`] sends.
+    /// Waits for what [`Performer::send`] sends.
     ///
     /// # Errors
     ///

@@ -6,14 +6,21 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "pool")]
+use crate::child::served::Idle;
 use crate::codec;
-use crate::error::{CodecError, Error, ErrorKind, io_parts};
+use crate::current::Waiting;
+use crate::error::{CodecError, Error, ErrorKind, Usage, io_parts};
+#[cfg(feature = "pool")]
+use crate::events::Events;
 use crate::frame::{End, Receiver, Record, Tag};
 use crate::panic::PanicNote;
 use crate::report::Report;
 #[cfg(feature = "pool")]
+use crate::start::fresh::never_began;
+#[cfg(feature = "pool")]
 use crate::start::workers::lease::Lease;
-use crate::trace::Trace;
+use crate::trace::Stack;
 use crate::watch::{Ended, Watch};
 
 /// A call whose value is still to come, or that came to nothing before it began.
@@ -66,6 +73,7 @@ impl Pending {
         decode: impl FnOnce(&mut Source, &Report) -> Result<T, CodecError>,
     ) -> Result<T, Error> {
         let mut going = self.0?;
+        let _waiting = Waiting::begin(going.report.function());
         let value = decode(&mut going.receiver, &going.report);
         let undecoded = value.as_ref().err().cloned();
         match (value, going.settle(undecoded, type_name)) {
@@ -95,24 +103,27 @@ impl Going {
         }
         let ended = self.ended(&end);
         let decode = |why: &str| ErrorKind::Decode(CodecError::new(type_name, why));
-        let (mut trace, mut hang) = (None, None);
+        let (mut stacks, mut hang) = (None, None);
         let kind = match end {
             _ if is_useless => ErrorKind::Decode(undecoded?),
             End::Record(Record { tag: Tag::Complete, .. }) => match undecoded {
                 None if self.has_more() => decode("bytes came after its end"),
-                None => return None,
+                None => {
+                    self.receiver.0.source().events().value(ended.usage);
+                    return None;
+                }
                 Some(error) => ErrorKind::Decode(error),
             },
             End::Broken(why) => decode(&why),
             _ if ended.stopped => {
-                trace = Trace::new(ended.stack);
+                stacks = ended.stacks;
                 hang = ended.hang;
                 ended.kind
             }
             End::Record(Record { tag: Tag::Panicked, payload }) => {
                 let (message, location, stack) =
                     codec::from_bytes::<PanicNote>(&payload).unwrap_or_default();
-                trace = Trace::new(stack);
+                stacks = Some(Stack::of_panic(stack));
                 ErrorKind::Panicked { message, location }
             }
             End::Record(Record { tag: Tag::EncodeFailed, payload }) => {
@@ -129,10 +140,40 @@ impl Going {
                 let why = codec::from_bytes(&payload).unwrap_or_default();
                 ErrorKind::Start(io_parts::put_together(why))
             }
+            End::Record(Record { tag: Tag::MemoryExceeded, payload }) => {
+                let limit = payload.try_into().map_or(0, u64::from_le_bytes);
+                // It aborted there.
+                stacks = ended.stacks.filter(Result::is_ok);
+                ErrorKind::MemoryExceeded { limit }
+            }
             End::Record(_) => decode("a record came out of its turn"),
-            End::Missing => ended.kind,
+            End::Missing => {
+                stacks = ended.stacks;
+                self.own_end(ended.kind, ended.usage)
+            }
         };
-        Some(self.report.error(kind).with_usage(ended.usage).with_hang(hang).with_trace(trace))
+        let error = self.report.error(kind);
+        let error = error.with_usage(ended.usage).with_hang(hang).with_stacks(stacks);
+        self.receiver.0.source().events().failure(&error);
+        Some(error)
+    }
+}
+
+impl Going {
+    /// A child that used up its processor time was ended by a signal that nobody sent.
+    fn own_end(&self, kind: ErrorKind, usage: Option<Usage>) -> ErrorKind {
+        let is_used_up = |limit| usage.is_some_and(|usage| usage.cpu_time() >= limit);
+        match (kind, self.report.cpu()) {
+            (ErrorKind::Signaled { signal: libc::SIGXCPU, .. }, Some(limit)) => {
+                ErrorKind::CpuExceeded { limit }
+            }
+            (ErrorKind::Signaled { signal: libc::SIGKILL, .. }, Some(limit))
+                if is_used_up(limit) =>
+            {
+                ErrorKind::CpuExceeded { limit }
+            }
+            (kind, _) => kind,
+        }
     }
 }
 
@@ -153,9 +194,9 @@ impl Going {
     fn ended(&mut self, end: &End) -> Ended {
         let is_complete = matches!(end, End::Record(Record { tag: Tag::Complete, .. }));
         let receiver = &mut self.receiver.0;
-        if let Some(lease) = self.lease.as_mut().filter(|_| is_complete) {
-            if receiver.is_next(Tag::Rests) {
-                lease.rests();
+        if let Some(lease) = self.lease.as_mut().filter(|lease| is_complete && !lease.is_last()) {
+            if let Some(said) = receiver.next(Tag::Rests) {
+                lease.rests(Idle::from_bytes(&said));
                 if receiver.source().is_running() {
                     return receiver.source().rest();
                 }
@@ -165,12 +206,14 @@ impl Going {
         }
         let ended = receiver.source().finish();
         let before = self.lease.as_ref().map(Lease::cpu_time).unwrap_or_default();
-        Ended { usage: ended.usage.map(|usage| usage.since(before)), ..ended }
+        let is_unheard = self.lease.as_ref().is_some_and(Lease::is_unheard);
+        let kind = if is_unheard && !ended.stopped { never_began(&ended.kind) } else { ended.kind };
+        Ended { kind, usage: ended.usage.map(|usage| usage.since(before)), ..ended }
     }
 
     fn has_more(&mut self) -> bool {
         match &self.lease {
-            // What comes then is heard before the next call.
+            // What comes then is seen before the next call.
             Some(lease) if lease.is_at_rest() => false,
             _ => self.receiver.0.has_more(),
         }
@@ -179,12 +222,15 @@ impl Going {
     /// After a call that gave its value.
     fn give_back(self) {
         if let Some(lease) = self.lease.filter(Lease::is_at_rest) {
-            let (mut watch, unread) = self.receiver.0.into_parts();
-            if !watch.is_running() {
-                return;
+            let (mut watch, has_more) = self.receiver.0.into_parts();
+            if has_more || watch.has_gathered() {
+                // A body has written there.
+                watch.kill();
             }
-            watch.keep(unread);
-            lease.give_back(watch);
+            if watch.is_running() {
+                watch.tell(Events::default());
+                lease.give_back(watch);
+            }
         }
     }
 }

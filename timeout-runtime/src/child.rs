@@ -1,7 +1,7 @@
 //! What runs in the child. Nothing here returns to the caller's code.
 
 #[cfg(feature = "tokio")]
-mod apart;
+pub(crate) mod apart;
 #[cfg(feature = "pool")]
 pub(crate) mod served;
 
@@ -12,15 +12,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::error::CodecError;
-#[cfg(any(feature = "pool", feature = "tokio"))]
 use crate::error::io_parts;
 use crate::frame::{Sender, Tag, header};
 use crate::limit::Deadline;
 use crate::report::Report;
 use crate::sys::output::Prepared;
 use crate::sys::output::capture::{self, Capture, Question};
-use crate::sys::{self, pipe};
+use crate::sys::{self, pipe, slate};
 use crate::{codec, current, panic};
 
 /// The child's side of a fork: its only use is [`run`](Self::run).
@@ -33,6 +33,7 @@ pub struct Child {
     is_captured: bool,
     /// It serves other calls after this one.
     is_kept: bool,
+    budget: Budget,
 }
 
 impl Child {
@@ -49,7 +50,8 @@ impl Child {
         sys::platform::end_before_inherited_handlers();
         panic::forget();
         current::become_child(deadline, report, pipe.number());
-        let mut child = Self { pipe, is_captured: false, is_kept: false };
+        let mut child =
+            Self { pipe, is_captured: false, is_kept: false, budget: Budget::default() };
         let is_reported = output.is_reported() || question.is_some();
         let capture =
             output.settle_in_child(child.pipe.number(), || question.map(Question::answer));
@@ -61,6 +63,12 @@ impl Child {
             child.say_ready(capture.unwrap_or(Capture::Unknown));
         }
         child
+    }
+
+    /// The body may use so much.
+    pub(crate) fn within(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
     }
 
     fn say_ready(&mut self, capture: Capture) {
@@ -80,6 +88,14 @@ impl Child {
         capture::escape(self.is_captured, || self.work(type_name, job))
     }
 
+    /// Holds what comes from there until it is asked for, sends it on, and ends the process.
+    pub(crate) fn carry(mut self, from: pipe::Reader) -> ! {
+        let mut held = Vec::new();
+        let read = from.read_all(&mut held);
+        let sent = read.and_then(|()| self.pipe.write_all(&held));
+        sys::exit::now(i32::from(sent.is_err()))
+    }
+
     fn work(mut self, type_name: &str, job: &mut Job<'_>) -> ! {
         let code = self.attempt(type_name, job, complete);
         leave(code)
@@ -94,8 +110,12 @@ impl Child {
     ) -> i32 {
         // From here on the body may have closed it, or put something else in its place.
         self.pipe.distrust();
+        let number = self.pipe.number();
         let mut sink = Sink(Sender::new(&mut self.pipe), self.is_kept);
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut sink)));
+        if let Err(why) = self.budget.enter(number) {
+            sink.refuse(&why);
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| slate::bounded(&mut || job(&mut sink))));
         let mut code = 0;
         let sent = match outcome {
             // The body forked, and this is its child: the result is not this one's to send.
@@ -131,7 +151,7 @@ impl Child {
 }
 
 /// Runs the body, once, and sends its value.
-fn send_value<T: Serialize>(
+pub(crate) fn send_value<T: Serialize>(
     body: &mut Option<impl FnOnce() -> T>,
     sink: &mut Sink<'_>,
 ) -> Result<(), CodecError> {
@@ -164,7 +184,12 @@ const UNSAID: i32 = 125;
 /// Where the bytes of a value go, and whether the process goes on after it.
 pub struct Sink<'a>(pub(crate) Sender<&'a mut pipe::Writer>, bool);
 
-impl Sink<'_> {
+impl<'a> Sink<'a> {
+    /// In a process that goes on.
+    pub(crate) fn kept(sender: Sender<&'a mut pipe::Writer>) -> Self {
+        Self(sender, true)
+    }
+
     /// The value is the caller's now, and its destructor runs there. But in a process that goes on,
     /// what is not dropped would be there for ever.
     pub(crate) fn let_go<T>(&self, value: T) {
@@ -174,7 +199,6 @@ impl Sink<'_> {
     }
 }
 
-#[cfg(any(feature = "pool", feature = "tokio"))]
 impl Sink<'_> {
     /// Says that there will be no body, and ends the process.
     fn refuse(&mut self, why: &io::Error) -> ! {
@@ -184,7 +208,7 @@ impl Sink<'_> {
     }
 }
 
-type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + 'a;
+pub(crate) type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + 'a;
 
 impl Drop for Child {
     fn drop(&mut self) {

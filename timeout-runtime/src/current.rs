@@ -1,5 +1,6 @@
 //! Which call this process is the child of.
 
+use std::cell::Cell;
 use std::process;
 use std::thread::{self, ThreadId};
 
@@ -25,6 +26,7 @@ static CURRENT: Published<Current> = Published::new();
 /// Right after the fork, by the thread that will run the body.
 pub(crate) fn become_child(deadline: Deadline, call: Report, pipe: i32) {
     let (process, body) = (process::id(), thread::current().id());
+    WAITS_IN.set(None);
     CURRENT.publish(Current { process, body, deadline, call, pipe });
 }
 
@@ -46,6 +48,31 @@ pub(crate) fn move_body_here() {
 /// Of the process this is, if it is a child and not one that a body forked by itself.
 pub(crate) fn child() -> Option<&'static Current> {
     CURRENT.get().filter(|current| current.process == process::id())
+}
+
+thread_local! {
+    /// Asked in a signal handler: it is made without code, and has no destructor.
+    static WAITS_IN: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// The function in whose call this thread waits.
+pub(crate) fn waits_in() -> Option<&'static str> {
+    WAITS_IN.get()
+}
+
+/// From now on this thread waits in a call of that function, until this is dropped.
+pub(crate) struct Waiting(Option<&'static str>);
+
+impl Waiting {
+    pub(crate) fn begin(function: &'static str) -> Self {
+        Self(WAITS_IN.replace(Some(function)))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITS_IN.set(self.0);
+    }
 }
 
 impl Current {

@@ -6,6 +6,7 @@ mod kind;
 #[cfg(feature = "tokio")]
 mod origin;
 mod remote;
+mod untraced;
 mod usage;
 
 use std::fmt;
@@ -18,9 +19,11 @@ pub use self::kind::{CodecError, ErrorKind, StoppedBy};
 #[cfg(feature = "tokio")]
 pub(crate) use self::origin::Origin;
 pub use self::remote::RemoteError;
+pub use self::untraced::Untraced;
 pub use self::usage::Usage;
 use crate::limit::Limit;
-pub use crate::trace::{Frame, Trace};
+use crate::trace::Stacks;
+pub use crate::trace::{Frame, Thread, Trace};
 
 /// Why a call gave no value: which function, under which limit, what happened and when.
 ///
@@ -43,7 +46,9 @@ struct Inner {
     elapsed: Duration,
     usage: Option<Usage>,
     hang: Option<Hang>,
-    trace: Option<Trace>,
+    trace: Option<Result<Trace, Untraced>>,
+    /// What is to be said of an invalid limit.
+    why: Option<String>,
     #[cfg(feature = "tokio")]
     origin: Option<Origin>,
 }
@@ -63,9 +68,15 @@ impl Error {
             usage: None,
             hang: None,
             trace: None,
+            why: None,
             #[cfg(feature = "tokio")]
             origin: None,
         }))
+    }
+
+    pub(crate) fn because(mut self, why: String) -> Self {
+        self.0.why = Some(why);
+        self
     }
 
     pub(crate) fn with_usage(mut self, usage: Option<Usage>) -> Self {
@@ -78,8 +89,9 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_trace(mut self, trace: Option<Trace>) -> Self {
-        self.0.trace = trace;
+    pub(crate) fn with_stacks(mut self, stacks: Option<Stacks>) -> Self {
+        let function = self.0.function;
+        self.0.trace = stacks.map(|stacks| stacks.map(|stacks| Trace::new(stacks, function)));
         self
     }
 
@@ -129,17 +141,29 @@ impl Error {
     /// What the body was doing when its time ran out, where the kernel tells.
     #[must_use]
     #[doc(alias = "deadlock")]
-    pub fn hang(&self) -> Option<Hang> {
-        self.0.hang
+    pub fn hang(&self) -> Option<&Hang> {
+        self.0.hang.as_ref()
     }
 
-    /// Where the body was when its time ran out, or where it panicked, if `RUST_BACKTRACE` asked for
-    /// that. `None` too where the child gave no answer within 100 ms: it was stopped, or blocked
-    /// every signal.
+    /// Where the body was when its time ran out, where it crashed, or where it panicked, if
+    /// `RUST_BACKTRACE` asked for that. Where there is none, [`untraced`](Self::untraced) says why.
     #[must_use]
     #[doc(alias = "backtrace")]
     pub fn trace(&self) -> Option<&Trace> {
-        self.0.trace.as_ref()
+        self.0.trace.as_ref()?.as_ref().ok()
+    }
+
+    /// Why there is no [`trace`](Self::trace), where one could be expected: after a timeout, a crash
+    /// or a panic. `{:#}` and `Debug` say it in a line.
+    #[must_use]
+    pub fn untraced(&self) -> Option<Untraced> {
+        match (&self.0.trace, &self.0.kind) {
+            (Some(trace), _) => trace.as_ref().err().copied(),
+            (None, ErrorKind::TimedOut { stopped_by: StoppedBy::Nothing }) => {
+                Some(Untraced::NotBegun)
+            }
+            (None, _) => None,
+        }
     }
 
     /// Whether the deadline passed.
@@ -156,13 +180,19 @@ impl Error {
         self.0.kind.exit_code()
     }
 
+    /// Whether the processor time says it as well.
+    fn says_usage(&self, hang: &Hang) -> bool {
+        let most = self.0.elapsed.mul_f64(0.8);
+        *hang == Hang::Busy && self.0.usage.is_some_and(|usage| usage.cpu_time() >= most)
+    }
+
     fn summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, function, limit, usage, hang, .. } = &*self.0;
+        let Inner { kind, function, limit, usage, hang, why, .. } = &*self.0;
         match kind {
             ErrorKind::TimedOut { stopped_by } => {
                 let limit = Seconds(limit.duration().ok().flatten().unwrap_or_default());
                 write!(f, "{function} timed out after {limit} ({stopped_by}")?;
-                if let Some(hang) = hang {
+                if let Some(hang) = hang.as_ref().filter(|hang| !self.says_usage(hang)) {
                     write!(f, "; {hang}")?;
                 }
                 if let Some(usage) = usage {
@@ -183,13 +213,15 @@ impl Error {
                     "{function} was not called: its limit of {invalid} is no duration; \
                      a limit is zero or more seconds"
                 ),
-                Ok(_) => write!(
-                    f,
-                    "{function} was not called: its grace is no duration; \
-                     a grace is zero or more seconds"
-                ),
+                Ok(_) => {
+                    write!(f, "{function} was not called: {}", why.as_deref().unwrap_or_default())
+                }
             },
             ErrorKind::Failed(cause) => write!(f, "{cause}"),
+            ErrorKind::MemoryExceeded { .. } | ErrorKind::CpuExceeded { .. } => {
+                write!(f, "{function} {kind}")?;
+                usage.map_or(Ok(()), |usage| write!(f, " ({usage})"))
+            }
             kind => write!(f, "{function} {kind}"),
         }
     }
@@ -198,8 +230,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.summary(f)?;
-        match &self.0.trace {
-            Some(trace) if f.alternate() => write!(f, "\n{trace}"),
+        match (self.trace(), self.untraced()) {
+            (Some(trace), _) if f.alternate() => write!(f, "\n{trace}"),
+            (None, Some(why)) if f.alternate() => write!(f, "\nno trace: {why}"),
             _ => Ok(()),
         }
     }
@@ -232,6 +265,7 @@ impl From<Error> for io::Error {
             ErrorKind::TimedOut { .. } => io::ErrorKind::TimedOut,
             ErrorKind::Start(cause) => cause.kind(),
             ErrorKind::InvalidLimit => io::ErrorKind::InvalidInput,
+            ErrorKind::MemoryExceeded { .. } => io::ErrorKind::OutOfMemory,
             ErrorKind::Encode(_) | ErrorKind::Decode(_) => io::ErrorKind::InvalidData,
             _ => io::ErrorKind::Other,
         };

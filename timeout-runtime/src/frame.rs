@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! record  = magic (2 bytes) tag (1) zero (1) length (4, little endian) payload (length)
-//! frame   = [ready | contended] data* (complete [rests] | panicked | encode-failed | start-failed)
+//! frame   = [ready | contended] data* (complete [rests] | panicked | encode-failed | start-failed
+//!                                      | memory-exceeded)
 //! request = request data* complete
-//! between = idle
 //! ```
 //!
 //! The value is cut into `data` records as the child encodes it, and the caller decodes them as
@@ -50,10 +50,11 @@ pub(crate) enum Tag {
     /// The other way: what is to be done; payload: a [`Request`](crate::remote::Request). The arguments
     /// follow as data.
     Request = 8,
-    /// After `complete`: the child stays for other calls. When it is ready for the next it says `idle`.
+    /// After `complete`: the child waits for another call; payload: an
+    /// [`Idle`](crate::child::served::Idle).
     Rests = 9,
-    /// Payload: an [`Idle`](crate::child::served::Idle).
-    Idle = 10,
+    /// The body may have no more memory; payload: how much it may have, as `u64`. The end follows.
+    MemoryExceeded = 10,
 }
 
 impl Tag {
@@ -68,7 +69,7 @@ impl Tag {
             Self::StartFailed,
             Self::Request,
             Self::Rests,
-            Self::Idle,
+            Self::MemoryExceeded,
         ]
         .into_iter()
         .find(|tag| *tag as u8 == byte)

@@ -21,7 +21,7 @@ use crate::error::{CodecError, ErrorKind, RemoteError, io_parts};
 use crate::frame::{End, Receiver, Record, Sender, Tag, header};
 use crate::panic::PanicNote;
 use crate::sys::memory;
-use crate::trace::Trace;
+use crate::trace::{Stack, Trace};
 
 /// Bytes of which a few come at a time.
 struct Drops<'a> {
@@ -193,7 +193,7 @@ fn panicked(payload: &[u8]) {
     let (message, location, stack) = from_bytes::<PanicNote>(payload).unwrap_or_default();
     let said = ErrorKind::Panicked { message: message.clone(), location }.to_string();
     assert!(said.ends_with(&message));
-    drop(Trace::new(stack));
+    drop(Stack::of_panic(stack).map(|stacks| Trace::new(stacks, "")));
 }
 
 fn encode_failed(payload: &[u8]) {

@@ -50,9 +50,10 @@
 //!
 //! # Features
 //!
-//! - `backtrace` (default): the error of a body that ran out of time has a [`trace`](Error::trace)
-//!   of where it was, and that of a panic too when `RUST_BACKTRACE` asks for one. The child is asked
-//!   by a SIGURG, at the deadline.
+//! - `backtrace` (default): the error of a body that ran out of time or crashed has a
+//!   [`trace`](Error::trace) of where it was, and that of a panic too when `RUST_BACKTRACE` asks for
+//!   one. The child is asked by a SIGURG, at the deadline; for crashes it has handlers of SIGSEGV,
+//!   SIGBUS, SIGFPE, SIGILL and SIGABRT, where the program has none.
 //!
 //! - `pool`: the start methods `spawn` and `pool`, whose child is no copy of the caller; the module
 //!   `pool` has the settings of the workers.
@@ -60,6 +61,25 @@
 //! - `tokio`: the module `cooperative`, timeouts for async code at whose end the body is dropped at
 //!   an `.await`, with the same limits and errors; and `#[timeout(2)] async fn`, which is one. Hard
 //!   calls that are awaited: `Timeout::run_async`, and `#[timeout(2, start = "fork")] async fn`.
+//!
+//! - `tracing`: a span `timeout` for each call (`function`, `limit`, `start`, `child`), and in it events
+//!   for the deadline, each signal, and the end with its usage (`cpu` in seconds, `peak` in bytes). A
+//!   child tells nothing.
+//!
+//! # The variable `TIMEOUT_RUNTIME`
+//!
+//! For people who debug; read at the first call, and not in a program that runs with other rights than
+//! its caller's (set-uid). It costs that one look at the environment.
+//!
+//! | value | |
+//! |---|---|
+//! | `scale=10` | every limit is ten times as long, graces and CPU limits too: for slow machines, valgrind, sanitizers |
+//! | `off` | no limit expires |
+//! | `inline` | bodies run in the caller, where a debugger sees them, and no limit expires |
+//!
+//! Anything else is told on stderr, once, and ignored. Under `inline` a panic of the body is still an
+//! error, but whatever else ends or hangs a body does so to the caller; `&mut` arguments are not rolled
+//! back, and memory is not limited.
 //!
 //! # Platforms
 //!
@@ -69,7 +89,8 @@
 //! nobody joins has no end of its own, no error says that the body waited for a lock, `exit` in a
 //! body runs the exit handlers that it inherited, a body that closes every descriptor looks as if it
 //! had exited, a child that not even SIGKILL ends is waited for, and where other code reaps all
-//! children, statuses are lost.
+//! children, statuses are lost; a trace of a hang is of the body's thread alone, and there is none of a
+//! crash.
 
 #[cfg(all(feature = "pool", not(target_os = "linux")))]
 compile_error!("the feature `pool` of `timeout-runtime` is for Linux alone");
@@ -85,18 +106,22 @@ pub mod pool;
 #[path = "attribute.rs"]
 pub mod __private;
 mod body;
+mod budget;
 mod call;
 mod callable;
 mod child;
 mod codec;
 mod current;
 mod echo;
+mod events;
 mod frame;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(all(test, not(fuzzing)))]
 mod fuzzing;
+mod inline;
+mod mode;
 mod panic;
 #[cfg(feature = "pool")]
 mod remote;

@@ -1,13 +1,13 @@
 //! What crosses to a child that is no copy of the caller: which function, and its arguments.
 
 use std::any::type_name;
-use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use crate::__private::Travels;
+use crate::budget::Budget;
 use crate::child::Sink;
 use crate::codec;
 use crate::error::CodecError;
@@ -20,13 +20,13 @@ pub type Thunk = fn(&mut Arguments<'_>, &mut Sink<'_>) -> Result<(), CodecError>
 
 /// In the child: the arguments of one call, in their order.
 pub struct Arguments<'a> {
-    receiver: Receiver<&'a File>,
+    receiver: Receiver<&'a mut dyn Read>,
     /// The type of the one that was taken last.
     last: &'static str,
 }
 
 impl<'a> Arguments<'a> {
-    pub(crate) fn new(receiver: Receiver<&'a File>) -> Self {
+    pub(crate) fn new(receiver: Receiver<&'a mut dyn Read>) -> Self {
         Self { receiver, last: "()" }
     }
 
@@ -97,6 +97,11 @@ impl Parcel {
         self
     }
 
+    /// For this very process.
+    pub(crate) fn open(self) -> Result<(Thunk, Vec<u8>), CodecError> {
+        Ok((self.thunk, self.arguments?.0.into_frame()))
+    }
+
     /// Whether the executable has the function, and the arguments could be written.
     pub(crate) fn pack(self) -> Result<Packed, Refusal> {
         let offset = image::offset_to_send(self.thunk as *const (), "function");
@@ -134,6 +139,7 @@ pub(crate) struct Request {
     pub(crate) left: Option<Duration>,
     /// Until the kernel ends the child, if nobody else does.
     pub(crate) fuse: Option<Duration>,
+    pub(crate) budget: Budget,
     /// Where these are not what the child has.
     pub(crate) surroundings: Option<Surroundings>,
     /// To be called before the first body.
@@ -151,6 +157,7 @@ type Parts = (
     (String, String),
     (Option<Duration>, Duration, Option<Duration>, Option<Duration>),
     (Option<Surroundings>, Option<i32>),
+    (Option<u64>, Option<Duration>),
 );
 
 impl Request {
@@ -161,12 +168,13 @@ impl Request {
             (&self.type_name, &self.function),
             (self.limit, self.elapsed, self.left, self.fuse),
             (&self.surroundings, self.printed),
+            (self.budget.memory, self.budget.cpu),
         );
         codec::to_bytes(&parts)
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (identity, calls, (type_name, function), times, around) =
+        let (identity, calls, (type_name, function), times, around, (memory, cpu)) =
             codec::from_bytes::<Parts>(bytes)?;
         let (base, thunk, initializer, is_last) = calls;
         let (limit, elapsed, left, fuse) = times;
@@ -181,6 +189,7 @@ impl Request {
             elapsed,
             left,
             fuse,
+            budget: Budget { memory, cpu },
             surroundings,
             initializer,
             is_last,

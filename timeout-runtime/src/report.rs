@@ -1,6 +1,6 @@
 //! What is known of a call from its beginning.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind};
 use crate::limit::Limit;
@@ -11,21 +11,29 @@ pub struct Report {
     function: &'static str,
     limit: Limit,
     started: Instant,
+    cpu: Limit,
 }
 
 impl Report {
     /// Of a call that begins now: its deadline counts from here.
     pub(crate) fn new(function: &'static str, limit: Limit) -> Self {
-        Self { function, limit, started: Instant::now() }
+        Self::begun(function, limit, Instant::now())
     }
 
     /// Of a call that began then.
-    #[cfg(feature = "pool")]
     pub(crate) fn begun(function: &'static str, limit: Limit, started: Instant) -> Self {
-        Self { function, limit, started }
+        Self { function, limit, started, cpu: Limit::never() }
     }
 
-    #[cfg(feature = "pool")]
+    /// Of a call that may use so much processor time.
+    pub(crate) fn within(self, cpu: Limit) -> Self {
+        Self { cpu, ..self }
+    }
+
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        self.cpu.duration().ok().flatten()
+    }
+
     pub(crate) fn function(&self) -> &'static str {
         self.function
     }

@@ -3,7 +3,7 @@
 pub(crate) mod fork;
 #[cfg(feature = "pool")]
 pub(crate) mod fresh;
-mod terms;
+pub(crate) mod terms;
 #[cfg(feature = "pool")]
 pub(crate) mod workers;
 

@@ -11,8 +11,10 @@ pub(crate) mod platform;
 pub(crate) mod cell;
 #[cfg(feature = "tokio")]
 pub(crate) mod chain;
+pub(crate) mod crash;
 #[cfg(feature = "pool")]
 pub(crate) mod credentials;
+pub(crate) mod exhaustion;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod function;
@@ -27,12 +29,14 @@ pub(crate) mod output;
 pub(crate) mod overflow;
 pub(crate) mod pipe;
 pub(crate) mod place;
+pub(crate) mod privilege;
 pub(crate) mod process;
 #[cfg(feature = "tokio")]
 pub(crate) mod readiness;
 #[cfg(feature = "pool")]
 pub(crate) mod respawn;
 pub(crate) mod signal;
+pub(crate) mod slate;
 #[cfg(feature = "pool")]
 pub(crate) mod spin;
 pub(crate) mod stack;

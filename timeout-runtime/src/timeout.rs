@@ -7,14 +7,23 @@ use std::io;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::{Call, Pending};
+use crate::budget::Bounds;
+use crate::call::Call;
+#[cfg(feature = "pool")]
+use crate::call::Pending;
 #[cfg(feature = "pool")]
 use crate::callable;
 use crate::callable::Callable;
 use crate::error::Error;
 #[cfg(feature = "pool")]
 use crate::error::ErrorKind;
+#[cfg(feature = "pool")]
+use crate::inline::Inline;
+use crate::inline::Performer;
 use crate::limit::{IntoLimit, Limit};
+#[cfg(feature = "pool")]
+use crate::mode::is_inline;
+use crate::mode::{scaled, stretched};
 #[cfg(feature = "pool")]
 use crate::remote::Parcel;
 use crate::report::Report;
@@ -40,12 +49,9 @@ use crate::sys::function::assert_is_named;
 #[derive(Clone, Copy, Debug)]
 pub struct Timeout {
     limit: Limit,
-    grace: Limit,
+    bounds: Bounds,
     start_method: StartMethod,
 }
-
-/// The grace where none is given, in seconds.
-const GRACE: u64 = 10;
 
 impl Timeout {
     /// A timeout of `limit`: seconds as an integer or a float, a `Duration`, or an `Option` of one
@@ -55,7 +61,7 @@ impl Timeout {
     pub fn new(limit: impl IntoLimit) -> Self {
         Self {
             limit: limit.into_limit(),
-            grace: GRACE.into_limit(),
+            bounds: Bounds::default(),
             start_method: StartMethod::default(),
         }
     }
@@ -66,7 +72,55 @@ impl Timeout {
     #[must_use]
     #[doc(alias = "kill-after")]
     pub fn grace(mut self, grace: impl IntoLimit) -> Self {
-        self.grace = grace.into_limit();
+        self.bounds.grace = grace.into_limit();
+        self
+    }
+
+    /// How much memory the body may take, in bytes, beyond what the child has when it begins: the heap
+    /// and whatever else a process has for itself alone, with the stacks of its threads. No limit
+    /// unless said here.
+    ///
+    /// Where it gets no more, Rust's allocator aborts the child, and the call fails with
+    /// [`ErrorKind::MemoryExceeded`](crate::ErrorKind::MemoryExceeded). What handles the want of memory
+    /// itself (`Vec::try_reserve`, `malloc` in C) goes on. Each process that the body starts may take as
+    /// much again. Linux alone keeps it; elsewhere a call with it is not started
+    /// ([`Start`](crate::ErrorKind::Start)).
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// use timeout_runtime::{ErrorKind, Timeout};
+    ///
+    /// let greedy = || vec![1u8; 1 << 30].len();
+    /// let error = Timeout::new(10).memory(64 << 20).run(greedy).unwrap_err();
+    /// assert!(matches!(error.kind(), ErrorKind::MemoryExceeded { limit: 0x400_0000 }), "{error}");
+    /// # }
+    /// ```
+    #[must_use]
+    #[doc(alias = "RLIMIT_DATA")]
+    #[doc(alias = "ulimit")]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.bounds.memory = Some(bytes);
+        self
+    }
+
+    /// How much processor time the body may use, all its threads together: the same forms as a limit.
+    /// No limit unless said here. The processes that it starts are not counted.
+    ///
+    /// The call then fails with [`ErrorKind::CpuExceeded`](crate::ErrorKind::CpuExceeded). The signal is
+    /// SIGXCPU, which a body may handle to clean up; SIGKILL comes when it has used one second more.
+    /// Linux counts in nanoseconds, other systems in whole seconds, rounded up.
+    ///
+    /// ```
+    /// use timeout_runtime::{ErrorKind, Timeout};
+    ///
+    /// let error = Timeout::new(60).cpu(0.1).run(|| -> u64 { loop {} }).unwrap_err();
+    /// assert!(matches!(error.kind(), ErrorKind::CpuExceeded { .. }), "{error}");
+    /// ```
+    #[must_use]
+    #[doc(alias = "SIGXCPU")]
+    #[doc(alias = "RLIMIT_CPU")]
+    pub fn cpu(mut self, limit: impl IntoLimit) -> Self {
+        self.bounds.cpu = limit.into_limit();
         self
     }
 
@@ -89,7 +143,7 @@ impl Timeout {
         T: Serialize + DeserializeOwned,
         F: FnOnce() -> T,
     {
-        self.fork(function_of::<F>(), body).join()
+        self.perform(function_of::<F>(), body)
     }
 
     /// As [`run`](Self::run), with `value` when time runs out.
@@ -139,10 +193,14 @@ impl Timeout {
         const { assert_is_named::<F>() };
         #[cfg(feature = "pool")]
         if self.start_method != StartMethod::Fork {
+            if is_inline() {
+                let inline = Inline::new(self.report(type_name::<F>()))?;
+                return inline.run(|| function.call(arguments));
+            }
             let parcel = Parcel::new::<T>(callable::thunk::<T, A, F>).with_all(&arguments);
             return self.start_remote(type_name::<F>(), parcel).join();
         }
-        self.fork(type_name::<F>(), || function.call(arguments)).join()
+        self.perform(type_name::<F>(), || function.call(arguments))
     }
 
     /// Starts `body` in a child and returns at once.
@@ -156,7 +214,11 @@ impl Timeout {
         T: Serialize + DeserializeOwned,
         F: FnOnce() -> T,
     {
-        Call::new(self.fork(function_of::<F>(), body))
+        Call::new(match self.start_child(function_of::<F>()) {
+            Side::Child(Performer::Child(child)) => child.run(body),
+            Side::Child(Performer::Inline(inline)) => inline.start(body),
+            Side::Caller(pending) => pending,
+        })
     }
 
     /// As [`run`](Self::run), awaited: the executor's thread is free meanwhile, and thousands of
@@ -198,23 +260,36 @@ impl Timeout {
         let timeout = *self;
         async move {
             match timeout.start_awaited(function_of::<F>()).await {
-                Side::Child(child) => child.run_apart(body),
+                Side::Child(performer) => performer.run_apart(body),
                 Side::Caller(call) => call.join(),
             }
         }
     }
 
-    fn fork<T: Serialize>(&self, function: &'static str, body: impl FnOnce() -> T) -> Pending {
+    fn perform<T, F>(&self, function: &'static str, body: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> T,
+    {
         match self.start_child(function) {
-            Side::Child(child) => child.run(body),
-            Side::Caller(pending) => pending,
+            Side::Child(performer) => performer.run(body),
+            Side::Caller(pending) => pending.join(),
         }
+    }
+
+    fn report(&self, function: &'static str) -> Report {
+        Report::new(function, stretched(self.limit)).within(stretched(self.bounds.cpu))
+    }
+
+    fn bounds(&self) -> Bounds {
+        let Bounds { grace, memory, cpu } = self.bounds;
+        Bounds { grace: scaled(grace), memory, cpu: stretched(cpu) }
     }
 
     /// The one way to a child. Returns in two processes.
     pub(crate) fn start_child(&self, function: &'static str) -> Side {
         match self.start_method {
-            StartMethod::Fork => fork::start(Report::new(function, self.limit), self.grace),
+            StartMethod::Fork => fork::start(self.report(function), self.bounds()),
             #[cfg(feature = "pool")]
             StartMethod::Spawn | StartMethod::Pool => Side::Caller(self.cannot_cross(function)),
         }
@@ -226,13 +301,13 @@ impl Timeout {
         let why = "a closure and what it captures are in this process alone: use `Timeout::call` with \
                    a function, or the start method `fork`";
         let kind = ErrorKind::Start(io::Error::new(io::ErrorKind::Unsupported, why));
-        Pending::failed(Report::new(function, self.limit).error(kind))
+        Pending::failed(self.report(function).error(kind))
     }
 
     /// The way to a child that is no copy.
     #[cfg(feature = "pool")]
     pub(crate) fn start_remote(&self, function: &'static str, parcel: Parcel) -> Pending {
-        fresh::start(Report::new(function, self.limit), self.grace, self.start_method, parcel)
+        fresh::start(self.report(function), self.bounds(), self.start_method, parcel)
     }
 
     /// The same for a task, which has the call behind it when this is ready.
@@ -242,17 +317,15 @@ impl Timeout {
         function: &'static str,
         parcel: Parcel,
     ) -> Pending {
-        let report = Report::new(function, self.limit);
-        fresh::start_awaited(report, self.grace, self.start_method, parcel).await
+        let report = self.report(function);
+        fresh::start_awaited(report, self.bounds(), self.start_method, parcel).await
     }
 
     /// The same for a task, which has the call behind it when this is ready in the caller.
     #[cfg(feature = "tokio")]
     pub(crate) async fn start_awaited(self, function: &'static str) -> Side {
         match self.start_method {
-            StartMethod::Fork => {
-                awaited::start(Report::new(function, self.limit), self.grace).await
-            }
+            StartMethod::Fork => awaited::start(self.report(function), self.bounds()).await,
             #[cfg(feature = "pool")]
             StartMethod::Spawn | StartMethod::Pool => Side::Caller(self.cannot_cross(function)),
         }

@@ -14,13 +14,15 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::echo::Echo;
-use crate::error::{ErrorKind, Hang, StoppedBy, Usage};
+use crate::error::{ErrorKind, Hang, StoppedBy, Untraced, Usage};
+use crate::events::Events;
 use crate::limit::Deadline;
-use crate::sys::hang::Slate;
 use crate::sys::pipe;
 use crate::sys::process::{Held, Process, Status};
+use crate::sys::slate::Slate;
 #[cfg(feature = "pool")]
 use crate::sys::spin::Spin;
+use crate::trace::Stacks;
 
 /// Watches one child from its start to its end. As a [`Read`] it gives the bytes that arrive, and
 /// the end of file once the child has ended; meanwhile it keeps the deadline.
@@ -36,9 +38,8 @@ pub(crate) struct Watch {
     closed: bool,
     /// The child has ended, and waits to be reaped.
     ended: bool,
-    /// It was told to do something a moment ago: there is nothing to be read before it has.
     #[cfg(feature = "pool")]
-    is_asked: bool,
+    asked: Asked,
     #[cfg(feature = "pool")]
     spin: Spin,
     /// What is known of its end, once it was reaped.
@@ -51,10 +52,11 @@ pub(crate) struct Watch {
     stage: Stage,
     /// Where the body hangs: asked for at the deadline.
     slate: Option<Slate>,
-    stack: Vec<u64>,
+    stacks: Option<Stacks>,
     hang: Option<Hang>,
     /// What the child prints, where a harness would not see it.
     echo: Option<Echo>,
+    events: Events,
 }
 
 /// More than any pipe holds.
@@ -83,6 +85,18 @@ enum Stage {
     },
 }
 
+/// Whether the child was told to do something a moment ago: there is nothing to be read before it has.
+#[cfg(feature = "pool")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asked {
+    #[default]
+    No,
+    /// It is still to start, which takes longer than anybody waits awake.
+    New,
+    /// It was waiting for that.
+    Waiting,
+}
+
 /// Why a child was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
@@ -98,8 +112,8 @@ pub(crate) struct Ended {
     /// Why it has no value, if it sent none and no other reason.
     pub(crate) kind: ErrorKind,
     pub(crate) stopped: bool,
-    /// Where it was at the deadline.
-    pub(crate) stack: Vec<u64>,
+    /// Where it was at the deadline, or where it crashed.
+    pub(crate) stacks: Option<Stacks>,
     /// And what it was doing.
     pub(crate) hang: Option<Hang>,
     pub(crate) usage: Option<Usage>,
@@ -122,7 +136,7 @@ impl Watch {
             closed: false,
             ended: false,
             #[cfg(feature = "pool")]
-            is_asked: false,
+            asked: Asked::No,
             #[cfg(feature = "pool")]
             spin: Spin::default(),
             reaped: None,
@@ -131,15 +145,25 @@ impl Watch {
             fuse,
             stage,
             slate,
-            stack: Vec::new(),
+            stacks: None,
             hang: None,
             echo: None,
+            events: Events::default(),
         }
     }
 
     /// From now on prints what comes out of this pipe.
     pub(crate) fn echo(&mut self, printed: pipe::Reader) {
         self.echo = Some(Echo::new(printed));
+    }
+
+    /// From now on tells of the call.
+    pub(crate) fn tell(&mut self, events: Events) {
+        self.events = events;
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -192,7 +216,14 @@ impl Watch {
             | Stage::Killed { why: Why::Cancel, .. } => (ErrorKind::Cancelled, true),
             _ => (own_end(status), false),
         };
-        Ended { kind, stopped, stack: std::mem::take(&mut self.stack), hang: self.hang, usage }
+        let stacks = match &kind {
+            ErrorKind::Signaled { signal, .. } => Slate::crash_of(self.slate.as_ref(), *signal),
+            ErrorKind::TimedOut { .. } => {
+                Some(self.stacks.take().unwrap_or(Err(Untraced::Unasked)))
+            }
+            _ => None,
+        };
+        Ended { kind, stopped, stacks, hang: self.hang.take(), usage }
     }
 
     /// The child's own status, which nobody has to wait for.
@@ -311,11 +342,10 @@ impl Watch {
             return;
         }
         if why == Why::Deadline {
+            self.events.deadline();
             // Before the question, which interrupts whatever it does.
-            self.hang = self.process.waits_for_locks().then_some(Hang::Lock);
-            if let Some(slate) = &self.slate {
-                self.stack = slate.ask(&mut self.process);
-            }
+            self.hang = self.process.doing();
+            self.stacks = Some(Slate::stacks_of(self.slate.as_ref(), &mut self.process));
         }
         if self.grace == Some(Duration::ZERO) {
             return self.send_sigkill(why);
@@ -329,11 +359,13 @@ impl Watch {
     fn send_sigterm(&mut self, why: Why) {
         let until = Deadline::after(Instant::now(), self.grace);
         let held = self.process.terminate();
+        self.events.signal("SIGTERM");
         self.stage = Stage::Terminating { until, why, held };
     }
 
     fn send_sigkill(&mut self, why: Why) {
         self.process.kill();
+        self.events.signal("SIGKILL");
         let after = |duration| Deadline::after(Instant::now(), Some(duration));
         let until = match self.stage {
             Stage::Killed { until, .. } => until,
@@ -371,8 +403,10 @@ impl Read for Watch {
         }
         let mut first = None;
         #[cfg(feature = "pool")]
-        if std::mem::take(&mut self.is_asked) {
-            first = self.read_soon(bytes);
+        if let asked @ (Asked::New | Asked::Waiting) = std::mem::take(&mut self.asked) {
+            if asked == Asked::Waiting {
+                first = self.read_soon(bytes);
+            }
             if first.is_none() {
                 self.wait(true);
             }
@@ -401,6 +435,7 @@ impl Read for Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if self.reaped.is_none() {
+            self.events.dropped();
             self.cancel();
             self.finish();
         }

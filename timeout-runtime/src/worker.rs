@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -19,8 +19,10 @@ use crate::limit::{Deadline, Limit};
 use crate::panic;
 use crate::remote::{Arguments, Request, Thunk};
 use crate::report::Report;
-use crate::sys::hang::{self, Slate};
+use crate::sys::hang;
 use crate::sys::output::capture::Diverted;
+use crate::sys::privilege::is_privileged;
+use crate::sys::slate::Slate;
 use crate::sys::spin::Spin;
 use crate::sys::{self, exit, image, pipe};
 
@@ -54,12 +56,14 @@ pub(crate) struct Inherited {
     /// The caller's end of it, by the caller's number.
     pub(crate) reader: i32,
     pub(crate) slate: i32,
+    /// Whether it has descriptors of the caller's that are not for it.
+    pub(crate) has_others: bool,
 }
 
 impl Inherited {
     pub(crate) fn to_text(self) -> String {
-        let Self { caller, requests, results, reader, slate } = self;
-        format!("{caller} {requests} {results} {reader} {slate}")
+        let Self { caller, requests, results, reader, slate, has_others } = self;
+        format!("{caller} {requests} {results} {reader} {slate} {has_others}")
     }
 
     fn from_text(text: &str) -> Option<Self> {
@@ -70,6 +74,7 @@ impl Inherited {
             results: words.next()?.parse().ok()?,
             reader: words.next()?.parse().ok()?,
             slate: words.next()?.parse().ok()?,
+            has_others: words.next()?.parse().ok()?,
         };
         words.next().is_none().then_some(inherited)
     }
@@ -77,17 +82,19 @@ impl Inherited {
 
 /// Returns to `main` in a process that is none of these.
 fn enter() {
-    if image::is_privileged() {
+    if is_privileged() {
         // Whoever set the variable has less rights than this process: nothing is done for them.
         return if std::env::var_os(TRIGGER).is_some() {
-            exit::now(FAILED)
+            exit::now(PRIVILEGED)
         };
     }
     let trigger = sys::surroundings::take_variable(TRIGGER);
     let Some(inherited) = trigger.as_deref().and_then(Inherited::from_text) else { return };
     let caller = Pid::from_raw(inherited.caller.try_into().unwrap_or_default());
     let Inherited { requests, results, slate, .. } = inherited;
-    pipe::close_inherited(&[requests, results, slate]);
+    if inherited.has_others {
+        pipe::close_inherited(&[requests, results, slate]);
+    }
     sys::platform::tie_to(caller);
     sys::platform::end_with_caller();
     if getppid() != caller {
@@ -96,21 +103,32 @@ fn enter() {
     // A program's first thread has a name, which only the standard library can give it.
     let body = thread::Builder::new().name("main".to_owned()).stack_size(sys::threads::STACK);
     match body.spawn(move || -> Infallible { serve_all(inherited) }) {
-        Ok(body) => drop(body.join()),
-        Err(_) => exit::now(FAILED),
+        Ok(body) => {
+            sys::signal::leave_to_the_body();
+            drop(body.join());
+        }
+        Err(why) => {
+            if let Ok(results) = results_of(inherited) {
+                Child::fresh(results).refuse(&why);
+            }
+        }
     }
     exit::now(FAILED)
 }
 
-/// A failure that is none of a body's.
+/// A failure that is none of a body's. These codes are heard while the request is unread.
 const FAILED: i32 = 125;
 
+/// The program runs with rights that its caller does not have.
+pub(crate) const PRIVILEGED: i32 = 126;
+
+fn results_of(inherited: Inherited) -> io::Result<pipe::Writer> {
+    pipe::Writer::inherited(inherited.results, (inherited.caller, inherited.reader))
+}
+
 fn serve_all(inherited: Inherited) -> ! {
-    let caller = (inherited.caller, inherited.reader);
-    let results = pipe::Writer::inherited(inherited.results, caller);
-    let (Ok(requests), Ok(results)) = (pipe::inherited(inherited.requests), results) else {
-        exit::now(FAILED)
-    };
+    let requests = pipe::inherited(inherited.requests);
+    let (Ok(requests), Ok(results)) = (requests, results_of(inherited)) else { exit::now(FAILED) };
     sys::overflow::watch_this_thread();
     panic::install_hook();
     panic::wants_stack();
@@ -124,16 +142,16 @@ fn serve_all(inherited: Inherited) -> ! {
         hang::answer_here();
     }
     let requests = File::from(requests);
-    let Ok(mut state) = State::new(&requests) else { exit::now(FAILED) };
-    let mut spin = Spin::default();
+    let (mut state, mut spin) = (None, Spin::default());
     loop {
         serve_next(&mut child, &requests, &mut state);
         spin.until(|| pipe::is_readable(&requests));
     }
 }
 
-fn serve_next(child: &mut Child, requests: &File, state: &mut State<'_>) {
-    let mut receiver = Receiver::new(requests);
+fn serve_next<'a>(child: &mut Child, requests: &'a File, state: &mut Option<State<'a>>) {
+    let mut stream = requests;
+    let mut receiver = Receiver::new(&mut stream as &mut dyn Read);
     let request = match receiver.first() {
         Some(End::Record(Record { tag: Tag::Request, payload })) => Request::from_bytes(&payload),
         // The caller needs this process no more.
@@ -144,7 +162,6 @@ fn serve_next(child: &mut Child, requests: &File, state: &mut State<'_>) {
     if let Err(why) = prepare(child, &request) {
         child.refuse(&why);
     }
-    state.begin(request.surroundings.is_some());
     let thunk: Thunk = image::function_at(request.thunk);
     let mut arguments = Arguments::new(receiver);
     let mut job = |sink: &mut Sink<'_>| {
@@ -153,16 +170,25 @@ fn serve_next(child: &mut Child, requests: &File, state: &mut State<'_>) {
         }
         thunk(&mut arguments, sink)
     };
-    let diverted = request.printed.map(|number| Diverted::to(child.caller(), number));
+    let divert = || request.printed.map(|number| Diverted::to(child.caller(), number));
     if request.is_last {
+        let _diverted = divert();
         child.serve_last(&request.type_name, &mut job);
     }
+    let state = match state {
+        Some(state) => state.begin(request.surroundings.is_some()),
+        None => match State::new(requests) {
+            Ok(new) => state.insert(new),
+            Err(why) => child.refuse(&why),
+        },
+    };
+    let diverted = divert();
     child.serve(&request.type_name, &mut job, state);
     drop(diverted);
 }
 
 /// Everything that is to be so before the body runs.
-fn prepare(child: &Child, request: &Request) -> io::Result<()> {
+fn prepare(child: &mut Child, request: &Request) -> io::Result<()> {
     if image::identity()? != request.identity {
         return Err(io::Error::other("the process that was started is of another build"));
     }
@@ -176,6 +202,7 @@ fn prepare(child: &Child, request: &Request) -> io::Result<()> {
     let started = now.checked_sub(request.elapsed).unwrap_or(now);
     let report = Report::begun(function, limit, started);
     current::become_child_again(Deadline::after(now, request.left), report, child.number());
+    child.hold_to(request.budget);
     sys::platform::relight_fuse(request.fuse.unwrap_or_default());
     Ok(())
 }
@@ -199,9 +226,13 @@ mod tests {
 
     #[test]
     fn what_is_inherited_is_told_whole() {
-        let inherited = Inherited { caller: 7, requests: 10, results: 11, reader: 12, slate: 13 };
-        assert_eq!(Inherited::from_text(&inherited.to_text()), Some(inherited));
-        for other in ["", "1", "1 2 3 4", "1 2 3 4 5 6", "a b c d e", "1 2 3 4 5 "] {
+        for has_others in [false, true] {
+            let (caller, slate) = (7, -1);
+            let inherited =
+                Inherited { caller, requests: 10, results: 11, reader: 12, slate, has_others };
+            assert_eq!(Inherited::from_text(&inherited.to_text()), Some(inherited));
+        }
+        for other in ["", "1", "1 2 3 4 5", "1 2 3 4 5 6", "a b c d e true", "1 2 3 4 5 true "] {
             assert_eq!(Inherited::from_text(other), None, "{other:?}");
         }
     }

@@ -14,6 +14,7 @@ pub struct Arguments {
     pub thief: bool,
     pub awaited: bool,
     pub pooled: bool,
+    pub hangs: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -35,6 +36,7 @@ impl Length {
 const USAGE: &str = "usage: soak [--seconds N | --calls N] [--seed N] [--threads N] [--thief]
        soak --awaited [--seconds N | --calls N]
        soak --pooled [--seconds N | --calls N] [--seed N] [--threads N]
+       soak --hangs [--calls N]
 
   --seconds N  go on for so long (default: 60)
   --calls N    go on for so many calls
@@ -43,6 +45,7 @@ const USAGE: &str = "usage: soak [--seconds N | --calls N] [--seed N] [--threads
   --thief      another thread takes the status of every child that it can get
   --awaited    calls that are awaited on one thread, and how long it was not free for others
   --pooled     calls of workers, one in a hundred without end, and one in a hundred that crashes
+  --hangs      1000 calls in a row that hang, each in another way: in time, and with a trace
 
 Exit codes: 0 when every law was kept, 1 when one was broken, 2 for wrong arguments.
 Ctrl-C ends the run with the table.";
@@ -71,6 +74,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Arguments, Option<Str
         thief: false,
         awaited: false,
         pooled: false,
+        hangs: false,
     };
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -89,8 +93,12 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Arguments, Option<Str
             "--thief" => arguments.thief = true,
             "--awaited" => arguments.awaited = true,
             "--pooled" => arguments.pooled = true,
+            "--hangs" => arguments.hangs = true,
             _ => return Err(Some(format!("unknown argument `{word}`"))),
         }
+    }
+    if arguments.hangs {
+        arguments.length = Length::Calls(1000);
     }
     arguments.length = length.unwrap_or(arguments.length);
     Ok(arguments)

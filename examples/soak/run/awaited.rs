@@ -1,38 +1,45 @@
 //! Calls that are awaited on one thread, many in flight, and how long that thread was not free for
 //! others.
 //!
-//! A task that ticks shows how long nobody else had a turn. On a busy machine that is mostly the
-//! system's doing, which lets the thread wait for a processor; so each turn of a call is timed as
-//! well, by the clock with and without that wait, and by the thread's own processor time.
+//! A task that ticks shows how long nobody else had a turn. Some of that is the machine's doing, which
+//! lets the thread wait for a processor, or takes the processor itself away; so bare forks, one in a
+//! round of the executor, take turns with the calls, a thousand of these and a thousand of those, and
+//! the table has both.
+
+mod bare;
+mod calls;
+mod span;
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs;
+use std::future::Future;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use timeout_runtime::{Error, ErrorKind, Timeout, timeout};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 
+use self::bare::Round;
+use self::calls::{KINDS, call};
+use self::span::{Begun, Span, waited};
 use super::arguments::Arguments;
 use super::rest;
-use nix::time::{ClockId, clock_gettime};
 
 /// So many calls are under way at once.
 const IN_FLIGHT: usize = 64;
 
-/// An executor may be held up for so long by one turn of a call.
+/// So many calls, then as many bare forks.
+const PART: u64 = 1_000;
+
+/// Others may be held up for so long.
 const MOST: Duration = Duration::from_millis(5);
 
 /// A turn of which all is told.
 const LONG: Duration = Duration::from_micros(500);
-
-const KINDS: u64 = 16;
 
 const TICK: Duration = Duration::from_millis(1);
 
@@ -40,11 +47,18 @@ const TICK: Duration = Duration::from_millis(1);
 struct Seen {
     calls: u64,
     wrong: Vec<String>,
-    /// By how much the ticks came late.
-    late: Vec<Span>,
+    of_calls: Ticks,
+    of_bare: Ticks,
     turns: u64,
     /// Those of half a millisecond and more: each fork copies what is kept here.
     long: Vec<Turn>,
+}
+
+#[derive(Default)]
+struct Ticks {
+    took: Duration,
+    /// By how much they came late.
+    late: Vec<Span>,
 }
 
 /// One poll of a call.
@@ -52,63 +66,6 @@ struct Seen {
 struct Turn {
     number: u64,
     span: Span,
-}
-
-/// Some time of this thread.
-#[derive(Clone, Copy)]
-struct Span {
-    elapsed: Duration,
-    /// Of that it waited for a processor,
-    waited: Duration,
-    /// and worked.
-    worked: Duration,
-}
-
-impl Span {
-    fn held_up(&self) -> Duration {
-        self.elapsed.saturating_sub(self.waited)
-    }
-
-    fn beyond(self, time: Duration) -> Self {
-        let [elapsed, worked] = [self.elapsed, self.worked].map(|part| part.saturating_sub(time));
-        Self { elapsed, worked, ..self }
-    }
-}
-
-/// Begins a span.
-struct Begun {
-    at: Instant,
-    waited: Duration,
-    worked: Duration,
-}
-
-impl Begun {
-    fn now() -> Self {
-        Self { at: Instant::now(), waited: waited(), worked: worked() }
-    }
-
-    fn end(&self) -> Span {
-        let (worked, waited) = (worked() - self.worked, waited() - self.waited);
-        Span { elapsed: self.at.elapsed(), waited, worked }
-    }
-}
-
-/// The processor time of this thread.
-fn worked() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
-}
-
-/// How long this thread has waited for a processor, the second number of its `schedstat`. The file
-/// stays open, for it is read twice a turn.
-fn waited() -> Duration {
-    thread_local! {
-        static FILE: Option<File> = File::open("/proc/thread-self/schedstat").ok();
-    }
-    let mut line = [0; 64];
-    let length = FILE.with(|file| file.as_ref()?.read_at(&mut line, 0).ok()).unwrap_or(0);
-    let line = String::from_utf8_lossy(&line[..length]);
-    let waited = line.split(' ').nth(1).and_then(|number| number.parse().ok());
-    Duration::from_nanos(waited.unwrap_or_default())
 }
 
 /// A future each of whose polls is timed.
@@ -134,87 +91,82 @@ impl<F: Future> Future for Timed<F> {
     }
 }
 
-#[timeout(60, start = "fork")]
-async fn squared(number: u64) -> u64 {
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    number * number
-}
-
-#[timeout(0.05, start = "fork", grace = 0.05)]
-async fn hangs(ignores_sigterm: bool) {
-    if ignores_sigterm {
-        // SAFETY: numbers.
-        unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
-    }
-    std::future::pending().await
-}
-
-/// Whether it ended as it must.
-async fn call(number: u64) -> bool {
-    let closure = Timeout::new(60);
-    match number % KINDS {
-        0..6 => squared(number).await.is_ok_and(|value| value == number * number),
-        6..10 => closure.run_async(|| number).await.is_ok_and(|value| value == number),
-        10 => closure.run_async(|| vec![1u8; 100_000]).await.is_ok_and(|all| all.len() == 100_000),
-        11 => {
-            let result = closure.run_async(|| -> u8 { panic!("as it should") }).await;
-            matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::Panicked { .. }))
-        }
-        12 => {
-            let result = closure.run_async(|| -> u8 { std::process::abort() }).await;
-            matches!(result.as_ref().map_err(Error::kind), Err(ErrorKind::Signaled { .. }))
-        }
-        13 => {
-            // Dropped, most of the time.
-            let brief = Duration::from_millis(number % 8);
-            tokio::time::timeout(brief, squared(number)).await.map_or(true, |value| value.is_ok())
-        }
-        14 => hangs(true).await.is_err_and(|error| error.is_timeout()),
-        _ => hangs(false).await.is_err_and(|error| error.is_timeout()),
-    }
-}
-
 pub fn main(arguments: &Arguments) -> ExitCode {
     // Which opens its file.
     let _ = waited();
     let before = Left::now();
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let seen = Rc::new(RefCell::new(Seen::default()));
-    let started = Instant::now();
-    run(&runtime, arguments, started, &seen);
-    let elapsed = started.elapsed();
+    let (started, length) = (Instant::now(), arguments.length);
+    let next = Rc::new(Cell::new(0));
+    while length.goes_on(next.get(), started) {
+        let part = next.get() + PART;
+        let goes_on = move |calls| calls < part && length.goes_on(calls, started);
+        let ticks = run_calls(&runtime, goes_on, &next, &seen);
+        seen.borrow_mut().of_calls.add(ticks);
+        let ticks = run_bare(&runtime);
+        seen.borrow_mut().of_bare.add(ticks);
+    }
     drop(runtime);
     let after = Left::now();
-    report(&mut seen.borrow_mut(), elapsed, before, after)
+    report(&mut seen.borrow_mut(), before, after)
 }
 
-fn run(runtime: &Runtime, arguments: &Arguments, started: Instant, seen: &Rc<RefCell<Seen>>) {
-    let length = arguments.length;
-    let next = Rc::new(Cell::new(0));
-    let local = LocalSet::new();
-    local.block_on(runtime, async {
-        let ticking = tokio::task::spawn_local(tick(Rc::clone(seen)));
-        let caller = |_| {
-            let (seen, next) = (Rc::clone(seen), Rc::clone(&next));
-            tokio::task::spawn_local(async move {
-                while length.goes_on(next.get(), started) {
-                    call_once(next.replace(next.get() + 1), &seen).await;
-                }
-            })
-        };
-        let callers: Vec<_> = (0..IN_FLIGHT).map(caller).collect();
-        for caller in callers {
-            caller.await.expect("a caller");
+fn run_calls(
+    runtime: &Runtime,
+    goes_on: impl Fn(u64) -> bool + Copy + 'static,
+    next: &Rc<Cell<u64>>,
+    seen: &Rc<RefCell<Seen>>,
+) -> Ticks {
+    let caller = || {
+        let (seen, next) = (Rc::clone(seen), Rc::clone(next));
+        async move {
+            while goes_on(next.get()) {
+                call_once(next.replace(next.get() + 1), &seen).await;
+            }
         }
-        ticking.abort();
-    });
+    };
+    LocalSet::new().block_on(runtime, beside_ticks(caller))
 }
 
-async fn tick(seen: Rc<RefCell<Seen>>) {
+fn run_bare(runtime: &Runtime) -> Ticks {
+    let (round, left) = (Rc::new(Round::default()), Rc::new(Cell::new(PART)));
+    let caller = || {
+        let (round, left) = (Rc::clone(&round), Rc::clone(&left));
+        async move {
+            while left.get() > 0 {
+                left.set(left.get() - 1);
+                bare::call(&round).await.expect("a child");
+            }
+        }
+    };
+    LocalSet::new().block_on(runtime, async {
+        let round = Rc::clone(&round);
+        let counting = spawn_local(async move { round.count().await });
+        let ticks = beside_ticks(caller).await;
+        counting.abort();
+        ticks
+    })
+}
+
+/// As many callers as may be in flight, and a task that ticks until they are through.
+async fn beside_ticks<F: Future<Output = ()> + 'static>(caller: impl Fn() -> F) -> Ticks {
+    let started = Instant::now();
+    let late = Rc::new(RefCell::new(Vec::new()));
+    let ticking = spawn_local(tick(Rc::clone(&late)));
+    let callers: Vec<_> = (0..IN_FLIGHT).map(|_| spawn_local(caller())).collect();
+    for caller in callers {
+        caller.await.expect("a caller");
+    }
+    ticking.abort();
+    Ticks { took: started.elapsed(), late: late.take() }
+}
+
+async fn tick(late: Rc<RefCell<Vec<Span>>>) {
     loop {
         let begun = Begun::now();
         tokio::time::sleep(TICK).await;
-        seen.borrow_mut().late.push(begun.end().beyond(TICK));
+        late.borrow_mut().push(begun.end().beyond(TICK));
     }
 }
 
@@ -225,6 +177,19 @@ async fn call_once(number: u64, seen: &Rc<RefCell<Seen>>) {
     seen.calls += 1;
     if !is_right {
         seen.wrong.push(format!("call {number}, of kind {}", number % KINDS));
+    }
+}
+
+impl Ticks {
+    fn add(&mut self, mut more: Self) {
+        self.took += more.took;
+        self.late.append(&mut more.late);
+    }
+
+    fn print(&self, what: &str, calls: u64) {
+        let rate = calls as f64 / self.took.as_secs_f64();
+        println!("{calls} {what} in {:.2?}, {rate:.0} a second; ticks came late:", self.took);
+        print_spans(&self.late);
     }
 }
 
@@ -251,14 +216,13 @@ impl Left {
     }
 }
 
-fn report(seen: &mut Seen, elapsed: Duration, before: Left, after: Left) -> ExitCode {
-    let Seen { calls, wrong, late, turns, long } = seen;
-    let rate = *calls as f64 / elapsed.as_secs_f64();
-    println!("awaited: {calls} calls in {elapsed:.2?}, {IN_FLIGHT} in flight: {rate:.0} a second");
-    print_spans(&format!("lateness of ticks, {TICK:?} apart"), late);
-    println!("{turns} turns of calls");
-    let spans: Vec<_> = long.iter().map(|turn| turn.span).collect();
-    print_spans(&format!("those of {LONG:?} and more"), &spans);
+fn report(seen: &mut Seen, before: Left, after: Left) -> ExitCode {
+    let Seen { calls, wrong, of_calls, of_bare, turns, long } = seen;
+    println!("awaited on one thread, {IN_FLIGHT} in flight");
+    of_calls.print("calls", *calls);
+    of_bare.print("bare forks", calls.next_multiple_of(PART));
+    println!("{turns} turns of calls, {} of them of {LONG:?} and more:", long.len());
+    print_spans(&long.iter().map(|turn| turn.span).collect::<Vec<_>>());
     long.sort_by_key(|turn| Reverse(turn.span.worked));
     for Turn { number, span } in long.iter().take(3) {
         let (kind, Span { elapsed, waited, worked }) = (number % KINDS, span);
@@ -272,12 +236,12 @@ fn report(seen: &mut Seen, elapsed: Duration, before: Left, after: Left) -> Exit
     if wrong.is_empty() && before == after { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn print_spans(what: &str, spans: &[Span]) {
-    println!("{what}, {} times:", spans.len());
+fn print_spans(spans: &[Span]) {
     let print = |way, time: fn(&Span) -> Duration| {
         let times: Vec<_> = spans.iter().map(time).collect();
         let longer = times.iter().filter(|time| **time > MOST).count();
-        println!("  {way:<30}{}, {longer} longer than {MOST:?}", spread(times));
+        let number = times.len();
+        println!("  {way:<30}{}, {longer} of {number} longer than {MOST:?}", spread(times));
     };
     print("by the clock:", |span| span.elapsed);
     print("without wait for a processor:", Span::held_up);

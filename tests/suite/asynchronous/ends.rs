@@ -190,7 +190,7 @@ fn a_lock_that_another_thread_held_at_the_fork_is_named() {
         drop(done);
         holder.join().unwrap();
         for error in <[_; 2]>::from(errors).map(failure) {
-            assert_eq!(error.hang(), Some(Hang::Lock), "{error}");
+            assert_eq!(error.hang(), Some(&Hang::Lock), "{error}");
         }
     });
 }

@@ -50,7 +50,7 @@ fn the_first_checkpoint_reports_an_invalid_limit() {
         // It does not say that the body was not called.
         let said = format!("runs without a deadline of its own: its limit of {limit} s is");
         assert!(error.to_string().contains(&said), "{error}");
-        assert_eq!(error.kind().to_string(), "has a limit, or a grace, that is no duration");
+        assert_eq!(error.kind().to_string(), "has a limit that is no duration");
     }
     checkpoint().unwrap();
 }

@@ -32,6 +32,11 @@ macro_rules! awaited {
         pub async fn never() -> u8 {
             std::future::pending().await
         }
+        #[timeout_runtime::timeout(2, start = $start)]
+        pub async fn is_busy() -> u8 {
+            tokio::task::yield_now().await;
+            crate::support::spin()
+        }
         #[timeout_runtime::timeout(LONG, start = $start)]
         pub async fn left(bytes: Vec<u8>) -> (Option<Duration>, Vec<u8>) {
             tokio::task::yield_now().await;
@@ -90,6 +95,29 @@ fn an_awaited_body_that_fails_changes_nothing() {
         assert!(matches!(error.kind(), ErrorKind::Signaled { .. }), "{error:?}");
         assert_eq!(numbers, [1]);
         assert!(never().await.unwrap_err().is_timeout());
+    });
+}
+
+#[test]
+fn where_an_awaited_body_hung_or_waited_is_told() {
+    each_awaited!({
+        let mut errors = Vec::new();
+        while errors.last().is_none_or(|error: &Error| error.trace().is_none()) {
+            errors.push(is_busy().await.unwrap_err());
+            assert!(errors.len() < 10, "{errors:#?}");
+        }
+        let trace = errors.last().unwrap().trace().unwrap();
+        // The thread that is the library's own is none of the body's.
+        assert_eq!(trace.threads().len(), 1, "{trace}");
+        let body = trace.frames().last().unwrap();
+        assert!(body.is_body && body.function.contains("::is_busy::"), "{trace}");
+        // It waits, and is not on the stack: it is named all the same.
+        let error = never().await.unwrap_err();
+        if let Some(trace) = error.trace() {
+            let body = trace.frames().last().unwrap();
+            assert_eq!((body.function.as_str(), body.is_body), ("never", true), "{trace}");
+            assert!(trace.frames().len() > 1 && trace.frames().len() < 10, "{trace}");
+        }
     });
 }
 

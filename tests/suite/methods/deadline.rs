@@ -1,13 +1,14 @@
 //! Limits, what a body is told of them, and where it hung.
 
+use std::thread;
 use std::time::Duration;
 
 use timeout_runtime::cooperative::{checkpoint, scope};
-use timeout_runtime::error::StoppedBy;
+use timeout_runtime::error::{Hang, StoppedBy};
 use timeout_runtime::{ErrorKind, Timeout, remaining};
 
 use super::METHODS;
-use crate::support::{LONG, traced};
+use crate::support::{LONG, spin, traced};
 
 fn value() -> u8 {
     7
@@ -135,5 +136,76 @@ fn a_hang_is_traced_to_its_function() {
             let (file, line) = frame.unwrap().place.as_ref().unwrap();
             assert!(file.ends_with("deadline.rs") && *line > 100, "{file:?} {line}");
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+enum Does {
+    Spins,
+    Sleeps,
+    Reads,
+    Accepts,
+    Polls,
+    Locks,
+    Stops,
+    Joins,
+}
+
+fn does(what: Does) {
+    use std::io::Read;
+    match what {
+        Does::Spins => spin(),
+        Does::Sleeps => thread::sleep(10 * LONG),
+        Does::Reads => {
+            let (mut reader, _writer) = std::io::pipe().unwrap();
+            drop(reader.read(&mut [0]));
+        }
+        Does::Accepts => {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            drop(listener.accept());
+        }
+        Does::Polls => {
+            // SAFETY: no descriptors.
+            unsafe { libc::poll(std::ptr::null_mut(), 0, -1) };
+        }
+        Does::Locks => {
+            let lock = std::sync::Mutex::new(());
+            let (_first, _second) = (lock.lock(), lock.lock());
+        }
+        Does::Stops => {
+            // SAFETY: numbers.
+            unsafe { libc::raise(libc::SIGSTOP) };
+        }
+        Does::Joins => thread::spawn(|| thread::sleep(10 * LONG)).join().unwrap(),
+    }
+}
+
+#[test]
+fn what_a_body_was_doing_is_said() {
+    let waiting = |call: &str, file: Option<&str>| Hang::Waiting {
+        call: call.to_owned(),
+        file: file.map(str::to_owned),
+    };
+    let hangs = [
+        (Does::Spins, Hang::Busy, ""),
+        (Does::Sleeps, Hang::Sleeping, "; it slept; "),
+        (Does::Reads, waiting("read", Some("a pipe")), "; it waited in read on a pipe; "),
+        (Does::Accepts, waiting("accept", Some("a socket")), "; it waited in accept on a socket; "),
+        (Does::Polls, waiting("poll", None), "; it waited in poll; "),
+        (Does::Locks, Hang::Lock, "; it waited for a lock that was held since"),
+        (Does::Stops, Hang::Stopped, "; it was stopped; "),
+        (Does::Joins, Hang::Sleeping, "; it slept; "),
+    ];
+    for method in METHODS {
+        thread::scope(|scope| {
+            for (what, hang, text) in &hangs {
+                let timeout = Timeout::new(2).grace(0.5).start_method(method);
+                scope.spawn(move || {
+                    let error = timeout.call(does, (*what,)).unwrap_err();
+                    assert_eq!(error.hang(), Some(hang), "{method:?} {what:?} {error}");
+                    assert!(error.to_string().contains(text), "{method:?} {what:?} {error}");
+                });
+            }
+        });
     }
 }

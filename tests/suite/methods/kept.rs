@@ -31,6 +31,7 @@ enum Leaves {
     OtherRights,
     IgnoredSigterm,
     BlockedSignals,
+    PendingSignal,
     Alarm,
     Panic,
     Crash,
@@ -40,11 +41,12 @@ enum Leaves {
 impl Leaves {
     const USED_AGAIN: [Self; 4] =
         [Self::Nothing, Self::AnErrorOfItsOwn, Self::JoinedThreads, Self::DeadChild];
-    const REPLACED: [Self; 7] = [
+    const REPLACED: [Self; 8] = [
         Self::Thread,
         Self::Child,
         Self::Zombie,
         Self::OtherRights,
+        Self::PendingSignal,
         Self::Panic,
         Self::Crash,
         Self::Hang,
@@ -78,6 +80,10 @@ fn leave(what: Leaves) -> Result<u32, String> {
             unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
         }
         Leaves::BlockedSignals => nix::sys::signal::SigSet::all().thread_block().unwrap(),
+        Leaves::PendingSignal => {
+            nix::sys::signal::SigSet::all().thread_block().unwrap();
+            nix::sys::signal::raise(nix::sys::signal::Signal::SIGUSR1).unwrap();
+        }
         Leaves::Alarm => {
             nix::unistd::alarm::set(1);
         }

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use timeout_runtime::{ErrorKind, StartMethod, Timeout};
 
-use super::METHODS;
+use super::{AFRESH, METHODS};
 use crate::support::{LONG, Traces, bound_processes, isolated};
 
 fn value() -> u8 {
@@ -65,6 +65,13 @@ fn of_processes() {
             for _ in 0..3 {
                 assert!(!value_or_start(method, libc::EAGAIN), "{method:?}");
             }
+            before.assert_unchanged();
+        }
+        // Room for a child, and none for a thread of it.
+        let (none, _) = getrlimit(Resource::RLIMIT_NPROC).unwrap();
+        setrlimit(Resource::RLIMIT_NPROC, none + 1, hard).unwrap();
+        for method in AFRESH {
+            assert!(!value_or_start(method, libc::EAGAIN), "{method:?}");
             before.assert_unchanged();
         }
         setrlimit(Resource::RLIMIT_NPROC, hard, hard).unwrap();

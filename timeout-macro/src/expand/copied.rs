@@ -10,10 +10,11 @@
 //!     use timeout_runtime::__private::{ValueBySerde as _, ..};
 //!     let crossing = (&&Tag::<Tree>::NEW).value_route().crossing::<Tree>();
 //!     let carry_0 = (&&Tag::of(&*seen)).carry_route().carry(&*seen);
-//!     let result = match fork(Timeout::new(limit).grace(5), "parse") {
+//!     match fork(Timeout::new(limit).grace(5), "parse") {
 //!         Side::Child(child) => {
 //!             let carried_0 = carry_0.departing(&mut *seen);
-//!             child.send(crossing, &[&carried_0], || -> Tree { BODY })
+//!             let result = child.send(crossing, &[&carried_0], || -> Tree { BODY });
+//!             result
 //!         }
 //!         Side::Caller(call) => {
 //!             let mut carried_0 = carry_0.arriving();
@@ -23,8 +24,7 @@
 //!             }
 //!             result
 //!         }
-//!     };
-//!     result
+//!     }
 //! }
 //! ```
 //!
@@ -33,8 +33,9 @@
 //! `|| async move { BODY }` and runs on another thread: `sent(&text)` asks each argument whether it can
 //! go there.
 //!
-//! The fork shows in the types: `send` never returns, so what the body moves out of its arguments
-//! is moved in one arm only, and the caller's arm still has them all.
+//! The two sides are two arms: what the body moves out of its arguments is moved in one of them, and the
+//! caller's still has them all. A child does not come back from `send`; a body that runs in the caller
+//! does (`TIMEOUT_RUNTIME=inline`), and has no deadline for which there were a value.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -42,7 +43,8 @@ use syn::spanned::Spanned;
 use syn::{FnArg, Pat};
 
 use super::{
-    Carried, carried, finish, local, name, needs_tokio, private, route_of, timeout, typed, written,
+    Carried, carried, finish, finish_in_time, local, name, needs_tokio, private, route_of, timeout,
+    typed, written,
 };
 use crate::args::Args;
 use crate::item::Item;
@@ -58,6 +60,7 @@ pub(super) fn expand(args: &Args, item: &Item) -> TokenStream {
     let Child { needs, fork, send, body, ended } = child_of(args, item);
     let result = local("result");
     let finish = finish(args, item, &result);
+    let finish_here = finish_in_time(args, item, &result);
     // At the written type, so that what is wrong with it is said there, and said once.
     let at = item.written().map_or_else(Span::call_site, Spanned::span);
     let crossing_of = quote_spanned!(at=> crossing::<#written>);
@@ -73,19 +76,19 @@ pub(super) fn expand(args: &Args, item: &Item) -> TokenStream {
         };
         let #crossing = #route.#crossing_of();
         #prepare
-        let #result = match #private::#fork(#timeout, #name) #ended {
+        match #private::#fork(#timeout, #name) #ended {
             #private::Side::Child(#child) => {
                 #depart
-                #child.#send(#crossing, &[#(&#names),*], #body)
+                let #result = #child.#send(#crossing, &[#(&#names),*], #body);
+                #finish_here
             }
             #private::Side::Caller(#call) => {
                 #arrive
                 let #result = #call.receive(#crossing, &mut [#(&mut #names),*]);
                 #commit
-                #result
+                #finish
             }
-        };
-        #finish
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use std::future::Future;
 
 use super::{Crossing, Departs};
 use crate::Timeout;
-use crate::child::Child;
+#[cfg(feature = "tokio")]
+use crate::child::Sink;
 use crate::error::Error;
+use crate::inline::Performer;
 use crate::limit::IntoLimit;
 use crate::start::fork::Side;
 #[cfg(feature = "tokio")]
@@ -66,10 +68,13 @@ pub fn sent<T: Sent>(_: &T) {}
 /// Asks it of a type.
 pub fn sent_type<T: Sent>() {}
 
-impl Child {
-    /// Runs an async body to its end, on a thread and a runtime of its own, sends what it returned
-    /// and what it did to the arguments that are carried back, and ends the process. The body captures
-    /// nothing but arguments that were asked for [`Sent`].
+impl Performer {
+    /// Runs an async body to its end, on a thread and a runtime of its own, as
+    /// [`send`](Self::send) does. The body captures nothing but arguments that were asked for [`Sent`].
+    ///
+    /// # Errors
+    ///
+    /// A failure of a body that ran in the caller.
     #[cfg_attr(
         not(feature = "tokio"),
         expect(unused_variables, clippy::unused_self, reason = "as above")
@@ -79,18 +84,24 @@ impl Child {
         crossing: Crossing<R>,
         carried: &[&(dyn Departs + Sync)],
         body: impl FnOnce() -> F,
-    ) -> ! {
+    ) -> Result<R, Error> {
         #[cfg(not(feature = "tokio"))]
         unreachable!("this does not compile without the feature `tokio`");
         #[cfg(feature = "tokio")]
         {
             let mut body = Some(Vouched::new(body));
-            self.enter_apart(std::any::type_name::<R>(), &mut |sink| {
+            let mut perform = |sink: &mut Sink<'_>| {
                 let Some(body) = body.take() else { return Ok(()) };
                 let value = sink.block_on(body.into_inner());
-                (crossing.encode)(value, sink)?;
-                carried.iter().try_for_each(|argument| argument.write(sink))
-            })
+                (crossing.encode)(value, sink)
+            };
+            match self {
+                Self::Child(child) => child.enter_apart(std::any::type_name::<R>(), &mut |sink| {
+                    perform(sink)?;
+                    carried.iter().try_for_each(|argument| argument.write(sink))
+                }),
+                Self::Inline(inline) => inline.send_apart(&mut perform).receive(crossing, &mut []),
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::error::CodecError;
 use crate::frame::Sender;
 use crate::sys::{self, exit, hang};
 
-type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + Send + 'a;
+pub(crate) type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + Send + 'a;
 
 impl Child {
     /// As [`run`](Self::run).

@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::{Child, Job, Sink, complete, leave};
 use crate::body;
-use crate::frame::{End, HEADER, Receiver, Record, Sender, Tag};
+use crate::budget::Budget;
+use crate::frame::{Sender, Tag};
 use crate::sys::credentials::Credentials;
 use crate::sys::pipe::{self, Known};
 use crate::sys::surroundings::Sign;
 use crate::sys::threads::Census;
-use crate::sys::{self, signal};
+use crate::sys::{self, signal, slate};
 
 /// By what it is seen whether a body has left anything behind.
 #[derive(Debug)]
@@ -33,24 +35,31 @@ impl<'a> State<'a> {
     }
 
     /// Another call begins, in other surroundings or in those of the last.
-    pub(crate) fn begin(&mut self, is_elsewhere: bool) {
+    pub(crate) fn begin(&mut self, is_elsewhere: bool) -> &mut Self {
         if is_elsewhere {
             self.sign = Sign::now();
         }
+        self
     }
 
-    /// No thread, no process, no other rights, and the next request will arrive.
+    /// No thread, no process, no other rights, no signal that is still to come, and the next request
+    /// will arrive.
     fn is_unchanged(&self) -> bool {
         self.known.is(self.requests)
             && self.census.is_unchanged()
             && !self.credentials.have_changed()
             && !sys::platform::has_children()
+            && !signal::is_any_pending()
+    }
+
+    fn idle(&mut self) -> Idle {
+        Idle { cpu_time: self.cpu_time.recent(), has_moved: self.has_moved() }
     }
 
     /// Whether the next call is to be told its surroundings anew.
     fn has_moved(&mut self) -> bool {
         let now = Sign::now();
-        std::mem::replace(&mut self.sign, now) != now
+        mem::replace(&mut self.sign, now) != now
     }
 }
 
@@ -66,25 +75,12 @@ pub(crate) struct Idle {
 const MOVED: u64 = 1 << 63;
 
 impl Idle {
-    /// Of the record that tells it.
-    pub(crate) const LENGTH: usize = HEADER + size_of::<u64>();
-
     fn to_bytes(self) -> [u8; 8] {
         let moved = if self.has_moved { MOVED } else { 0 };
         (self.cpu_time & !MOVED | moved).to_le_bytes()
     }
 
-    /// From all that a worker said since its value.
-    pub(crate) fn heard(said: &[u8]) -> Option<Self> {
-        let mut receiver = Receiver::new(said);
-        let Some(End::Record(Record { tag: Tag::Idle, payload })) = receiver.first() else {
-            return None;
-        };
-        let is_all = !receiver.has_more();
-        Self::from_bytes(&payload).filter(|_| is_all)
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let word = u64::from_le_bytes(bytes.try_into().ok()?);
         Some(Self { cpu_time: word & !MOVED, has_moved: word & MOVED != 0 })
     }
@@ -114,7 +110,7 @@ impl Child {
     /// In a process that was started afresh.
     pub(crate) fn fresh(pipe: pipe::Writer) -> Self {
         sys::platform::end_before_inherited_handlers();
-        Self { pipe, is_captured: false, is_kept: false }
+        Self { pipe, is_captured: false, is_kept: false, budget: Budget::default() }
     }
 
     /// The process that it works for.
@@ -122,14 +118,18 @@ impl Child {
         self.pipe.caller()
     }
 
+    /// The next body may use so much.
+    pub(crate) fn hold_to(&mut self, budget: Budget) {
+        self.budget = budget;
+    }
+
     pub(crate) fn number(&self) -> i32 {
         self.pipe.number()
     }
 
     /// Runs a body as [`enter`](Self::enter) does, but comes back if it returned and left nothing
-    /// behind that would meet the next one: no thread, and no process.
-    ///
-    /// What else is to be put back is so after the caller has its value.
+    /// behind that would meet the next one: no thread, and no process. What else it may have changed is
+    /// put back before the caller hears of it, and may tell this process of another call.
     pub(crate) fn serve(&mut self, type_name: &str, job: &mut Job<'_>, state: &mut State<'_>) {
         let mut rests = false;
         self.is_kept = true;
@@ -138,20 +138,20 @@ impl Child {
                 return sender.complete();
             }
             sys::output::flush_alone();
-            let said = sender.complete_and(Tag::Rests, &[]);
+            let said = sender.complete_and(Tag::Rests, || {
+                signal::put_back();
+                state.idle().to_bytes()
+            });
             rests = said.is_ok();
             said
         });
         if !rests {
             leave(code);
         }
+        slate::rest();
+        mem::take(&mut self.budget).leave();
         body::forget_stopping();
-        signal::put_back();
         sys::platform::relight_fuse(Duration::ZERO);
-        let idle = Idle { cpu_time: state.cpu_time.recent(), has_moved: state.has_moved() };
-        if !self.say(Tag::Idle, &idle.to_bytes()) {
-            leave(code);
-        }
     }
 
     /// Runs the last one.
@@ -176,16 +176,5 @@ mod tests {
             assert_eq!(Idle::from_bytes(&idle.to_bytes()), Some(idle));
         }
         assert_eq!(Idle::from_bytes(b"short"), None);
-    }
-
-    #[test]
-    fn it_is_the_one_record_that_is_heard_between_calls() {
-        let idle = Idle { cpu_time: 7, has_moved: true };
-        let mut said = Vec::new();
-        Sender::new(&mut said).record(Tag::Idle, &idle.to_bytes()).unwrap();
-        assert_eq!((said.len(), Idle::heard(&said)), (Idle::LENGTH, Some(idle)));
-        assert_eq!(Idle::heard(&said[1..]), None);
-        said.push(0);
-        assert_eq!(Idle::heard(&said), None);
     }
 }

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind, Origin, StoppedBy};
 use crate::limit::{Invalid, Limit};
+use crate::mode::stretched;
 
 /// From when until when.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,7 @@ impl Period {
     /// From now on; `None` for ever.
     #[inline]
     pub(super) fn begin(limit: Limit) -> Result<Option<Self>, Invalid> {
-        let Some(duration) = limit.duration()? else { return Ok(None) };
+        let Some(duration) = stretched(limit).duration()? else { return Ok(None) };
         let started = Instant::now();
         Ok(started.checked_add(duration).map(|deadline| Self { started, deadline }))
     }

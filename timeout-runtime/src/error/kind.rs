@@ -1,6 +1,8 @@
+use std::time::Duration;
 use std::{error, fmt, io};
 
-use super::RemoteError;
+use super::usage::Bytes;
+use super::{RemoteError, Seconds};
 use crate::sys;
 
 /// What happened to a call that gave no value.
@@ -11,6 +13,8 @@ use crate::sys;
 /// | [`Panicked`](Self::Panicked) | up to the panic | 101 |
 /// | [`Exited`](Self::Exited) | up to its exit | the code |
 /// | [`Signaled`](Self::Signaled) | up to the signal | 128 + signal |
+/// | [`MemoryExceeded`](Self::MemoryExceeded) | until it asked for more | 134, that of SIGABRT |
+/// | [`CpuExceeded`](Self::CpuExceeded) | until it had used that | 152, that of SIGXCPU |
 /// | [`Cancelled`](Self::Cancelled) | until it was stopped | 125 |
 /// | [`InvalidLimit`](Self::InvalidLimit) | no; in a `cooperative::scope` up to the checkpoint | 125 |
 /// | [`Start`](Self::Start) | no: calling again later is safe | 125 |
@@ -51,7 +55,18 @@ pub enum ErrorKind {
     },
     /// [`Call::cancel`](crate::Call::cancel) came before the value.
     Cancelled,
-    /// The limit, or the grace, is negative or no number.
+    /// The body could have no more memory: see [`Timeout::memory`](crate::Timeout::memory).
+    MemoryExceeded {
+        /// How much it was allowed to take, in bytes.
+        limit: u64,
+    },
+    /// The body used up its processor time: see [`Timeout::cpu`](crate::Timeout::cpu).
+    #[doc(alias = "SIGXCPU")]
+    CpuExceeded {
+        /// How much that was.
+        limit: Duration,
+    },
+    /// The limit, the grace or the CPU limit is negative or no number.
     InvalidLimit,
     /// No child could be had.
     Start(io::Error),
@@ -103,6 +118,8 @@ impl ErrorKind {
             Self::Failed(_) => 1,
             Self::Exited(code) => low_byte(*code),
             Self::Signaled { signal, .. } => low_byte(128 + *signal),
+            Self::MemoryExceeded { .. } => low_byte(128 + libc::SIGABRT),
+            Self::CpuExceeded { .. } => low_byte(128 + libc::SIGXCPU),
             _ => 125,
         }
     }
@@ -130,8 +147,14 @@ impl fmt::Display for ErrorKind {
                 write!(f, "was ended by {}", sys::signal::Name(*signal))?;
                 if *core_dumped { f.write_str(" (core dumped)") } else { Ok(()) }
             }
+            Self::MemoryExceeded { limit } => {
+                write!(f, "needed more memory than the {} it may take", Bytes(*limit))
+            }
+            Self::CpuExceeded { limit } => {
+                write!(f, "used up its CPU limit of {}", Seconds(*limit))
+            }
             Self::Cancelled => f.write_str("was cancelled"),
-            Self::InvalidLimit => f.write_str("has a limit, or a grace, that is no duration"),
+            Self::InvalidLimit => f.write_str("has a limit that is no duration"),
             Self::Start(cause) => {
                 write!(f, "could not be started: {cause}")?;
                 remedy(cause).map_or(Ok(()), |remedy| write!(f, "; {remedy}"))

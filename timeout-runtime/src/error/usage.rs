@@ -43,3 +43,16 @@ impl fmt::Display for Usage {
         write!(f, "{:.2} s CPU, peak {mebibytes} MiB", self.cpu_time.as_secs_f64())
     }
 }
+
+/// A size as people say it: `64 MiB`, `1000 bytes`.
+pub(super) struct Bytes(pub(super) u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match units.into_iter().find(|(unit, _)| self.0 >= *unit && self.0 % unit == 0) {
+            Some((unit, name)) => write!(f, "{} {name}", self.0 / unit),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}

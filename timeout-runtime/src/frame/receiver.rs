@@ -5,6 +5,9 @@ use super::{HEADER, MAX_PAYLOAD, Record, Tag, parse_header};
 /// What is read at once when little is asked for.
 const CHUNK: usize = 64 << 10;
 
+/// What is read first.
+const SMALL: usize = 1_000;
+
 /// The caller's end: a [`Read`] of the value's bytes for the decoder, then the closing record.
 ///
 /// The end of the source means that the child has ended; it is no error here, but without the
@@ -80,20 +83,20 @@ impl<R: Read> Receiver<R> {
         self.end = end;
     }
 
-    /// After the closing record: whether this comes next.
+    /// After the closing record: what this says, if it comes next.
     #[cfg(feature = "pool")]
-    pub(crate) fn is_next(&mut self, tag: Tag) -> bool {
+    pub(crate) fn next(&mut self, tag: Tag) -> Option<Vec<u8>> {
         self.end = None;
-        matches!(self.first(), Some(End::Record(record)) if record.tag == tag)
+        match self.first() {
+            Some(End::Record(record)) if record.tag == tag => Some(record.payload),
+            _ => None,
+        }
     }
 
-    /// The source, and what was read of it for later.
+    /// The source, and whether more was read of it than was asked for.
     #[cfg(feature = "pool")]
-    pub(crate) fn into_parts(self) -> (R, Vec<u8>) {
-        let mut unread = self.buffer;
-        unread.truncate(self.filled);
-        unread.drain(..self.used);
-        (self.source, unread)
+    pub(crate) fn into_parts(self) -> (R, bool) {
+        (self.source, self.filled > self.used)
     }
 
     /// Whether bytes have arrived that nobody asked for.
@@ -172,11 +175,15 @@ impl<R: Read> Receiver<R> {
     }
 
     fn refill(&mut self) -> io::Result<usize> {
-        // The first read is small: most values are. After that it keeps its length: to fill it with
-        // zeros again would cost more than a short read.
-        if self.buffer.len() < CHUNK {
-            self.buffer = vec![0; if self.buffer.is_empty() { 4 << 10 } else { CHUNK }];
-        }
+        // The first reads are small: most values are, and what is smaller than a kilobyte the allocator
+        // has at hand. After that it keeps its length: to fill it with zeros again would cost more than
+        // a short read.
+        self.buffer = match self.buffer.len() {
+            0 => vec![0; SMALL],
+            SMALL => vec![0; 4 << 10],
+            CHUNK => std::mem::take(&mut self.buffer),
+            _ => vec![0; CHUNK],
+        };
         (self.filled, self.used) = (0, 0);
         self.filled = self.source.read(&mut self.buffer)?;
         Ok(self.filled)

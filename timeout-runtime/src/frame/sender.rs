@@ -5,6 +5,10 @@ use super::{HEADER, MAX_PAYLOAD, Tag, header};
 /// So much is gathered before it is written; what comes in larger pieces is not gathered.
 const CHUNK: usize = 64 << 10;
 
+/// There is room for it in every pipe that is empty.
+#[cfg(feature = "pool")]
+const SMALL: u64 = 3 << 10;
+
 /// The child's end: a [`Write`] for the encoder, and the closing words.
 pub(crate) struct Sender<W> {
     sink: W,
@@ -39,10 +43,20 @@ impl<W: Write> Sender<W> {
         self.sink.write_all(&self.buffer)
     }
 
-    /// As [`complete`](Self::complete), and one more word in the same write.
+    /// As [`complete`](Self::complete), and one more word, which is asked for when no write of the
+    /// value can have to wait any more: in the same write, for a small value.
     #[cfg(feature = "pool")]
-    pub(crate) fn complete_and(mut self, tag: Tag, payload: &[u8]) -> io::Result<()> {
+    pub(crate) fn complete_and(
+        mut self,
+        tag: Tag,
+        payload: impl FnOnce() -> [u8; 8],
+    ) -> io::Result<()> {
         self.close_frame();
+        if self.total > SMALL {
+            self.sink.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        let payload = payload();
         self.buffer.extend(header(tag, payload.len()));
         self.buffer.extend(payload);
         self.sink.write_all(&self.buffer)

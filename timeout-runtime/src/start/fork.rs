@@ -7,34 +7,45 @@ use std::io;
 use std::thread::{self, ThreadId};
 
 use super::terms::{FUSE, Terms};
+use crate::budget::Bounds;
 use crate::call::Pending;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind};
+use crate::events::{self, Events};
 use crate::frame::{End, Receiver, Record, Tag};
-use crate::limit::Limit;
+use crate::inline::{Inline, Performer};
+use crate::mode::is_inline;
 use crate::report::Report;
-use crate::sys::hang::Slate;
 use crate::sys::output::capture::{Capture, Question};
 use crate::sys::output::{Prepared, Streams};
+use crate::sys::slate::{self, Slate};
 use crate::sys::{self, pipe};
 use crate::watch::{Ended, Watch};
 
-/// Where one is after the start: this function returns in two processes.
+/// Where one is after the start, which returns in two processes.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and never stored")]
 #[derive(Debug)]
 pub enum Side {
-    /// In the child, which is to run the body.
-    Child(Child),
+    /// Where the body is to be run.
+    Child(Performer),
     /// In the caller, which is to wait for it.
     Caller(Pending),
 }
 
+/// Starts a child, unless the limit says that there is no time for it, or the body is to run here.
+pub(crate) fn start(report: Report, bounds: Bounds) -> Side {
+    if is_inline() { Inline::side(report) } else { start_child(report, bounds) }
+}
+
 /// Starts a child, unless the limit says that there is no time for it.
-pub(crate) fn start(report: Report, grace: Limit) -> Side {
-    match try_start(&report, grace) {
-        Ok(Started::Child(child)) => Side::Child(child),
+pub(crate) fn start_child(report: Report, bounds: Bounds) -> Side {
+    match try_start(&report, bounds) {
+        Ok(Started::Child(child)) => Side::Child(Performer::Child(child)),
         Ok(Started::Caller(receiver)) => Side::Caller(Pending::new(report, receiver)),
-        Err(error) => Side::Caller(Pending::failed(error)),
+        Err(error) => {
+            events::refused(&report, &error);
+            Side::Caller(Pending::failed(error))
+        }
     }
 }
 
@@ -44,8 +55,8 @@ enum Started {
     Caller(Receiver<Watch>),
 }
 
-fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
-    let mut start = Start::new(report, grace)?;
+fn try_start(report: &Report, bounds: Bounds) -> Result<Started, Error> {
+    let mut start = Start::new(report, bounds)?;
     loop {
         let (watch, word) = match start.fork(start.prepare()?)? {
             Forked::Child(child) => return Ok(Started::Child(child)),
@@ -81,8 +92,8 @@ struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    fn new(report: &'a Report, grace: Limit) -> Result<Self, Error> {
-        Ok(Self { terms: Terms::new(report, grace)?, contended: Streams::default() })
+    fn new(report: &'a Report, bounds: Bounds) -> Result<Self, Error> {
+        Ok(Self { terms: Terms::new(report, bounds)?, contended: Streams::default() })
     }
 
     /// Waits only for streams that are contended.
@@ -102,25 +113,27 @@ impl<'a> Start<'a> {
         let (reader, writer) = pipe::pipe()?;
         let question = Question::new();
         let slate = Slate::new();
-        let Terms { deadline, grace, .. } = self.terms;
+        let Terms { deadline, grace, budget, .. } = self.terms;
         let fuse = self.terms.fuse();
         let (visible, report) = self.terms.visible();
         let is_reported = output.is_reported();
         Ok(match sys::fork::fork()? {
             sys::fork::Side::Child => {
                 drop(reader);
-                if let Some(slate) = slate {
-                    slate.listen();
+                match slate {
+                    Some(slate) => slate.listen(),
+                    None => slate::disown(),
                 }
                 if let Some(left) = fuse.remaining() {
                     sys::platform::light_fuse(left.max(FUSE));
                 }
-                Forked::Child(Child::new(writer, visible, report, output, question))
+                Forked::Child(Child::new(writer, visible, report, output, question).within(budget))
             }
             sys::fork::Side::Caller(process) => {
                 let printed = question.map(Question::into_reader);
                 let word = (is_reported || printed.is_some()).then(|| Word::new(printed));
-                let watch = Watch::new(process, reader, deadline, grace, fuse, slate);
+                let mut watch = Watch::new(process, reader, deadline, grace, fuse, slate);
+                watch.tell(Events::of(self.terms.report, "fork", watch.id()));
                 Forked::Caller(watch, word)
             }
         })

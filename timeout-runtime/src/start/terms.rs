@@ -3,16 +3,18 @@
 use std::io;
 use std::time::Duration;
 
+use crate::budget::{Bounds, Budget};
 use crate::current;
 use crate::error::{Error, ErrorKind, StoppedBy};
-use crate::limit::{Deadline, Limit};
+use crate::limit::Deadline;
 use crate::report::Report;
 use crate::{panic, sys};
 
-pub(super) struct Terms<'a> {
+pub(crate) struct Terms<'a> {
     pub(super) report: &'a Report,
-    pub(super) deadline: Deadline,
-    pub(super) grace: Option<Duration>,
+    pub(crate) deadline: Deadline,
+    pub(crate) grace: Option<Duration>,
+    pub(super) budget: Budget,
 }
 
 /// So long after the end of its grace the kernel ends a child that nobody ended.
@@ -22,21 +24,36 @@ impl<'a> Terms<'a> {
     /// # Errors
     ///
     /// A limit or a grace that is none, or one of zero.
-    pub(super) fn new(report: &'a Report, grace: Limit) -> Result<Self, Error> {
+    pub(super) fn new(report: &'a Report, bounds: Bounds) -> Result<Self, Error> {
         let invalid = |_| report.error(ErrorKind::InvalidLimit);
         let limit = report.limit().duration().map_err(invalid)?;
-        let grace = grace.duration().map_err(invalid)?;
+        let grace = bounds.grace.duration().map_err(|invalid| {
+            let why =
+                format!("its grace of {invalid} is no duration; a grace is zero or more seconds");
+            report.error(ErrorKind::InvalidLimit).because(why)
+        })?;
+        let cpu = bounds.cpu.duration().map_err(|invalid| {
+            let why = format!(
+                "its CPU limit of {invalid} is no duration; a CPU limit is more than zero seconds"
+            );
+            report.error(ErrorKind::InvalidLimit).because(why)
+        })?;
+        let budget = Budget { memory: bounds.memory, cpu };
         let deadline = Deadline::after(report.started(), limit);
-        let terms = Self { report, deadline, grace };
+        let terms = Self { report, deadline, grace, budget };
         if limit.is_some_and(|limit| limit.is_zero()) {
             return Err(terms.too_late());
         }
+        if let Some(limit) = cpu.filter(Duration::is_zero) {
+            return Err(report.error(ErrorKind::CpuExceeded { limit }));
+        }
+        budget.check().map_err(|error| terms.failed(error))?;
         settle_lazies();
         Ok(terms)
     }
 
     /// When the kernel ends the child, if nobody else does.
-    pub(super) fn fuse(&self) -> Deadline {
+    pub(crate) fn fuse(&self) -> Deadline {
         self.deadline.and_then(self.grace).and_then(Some(FUSE))
     }
 
@@ -64,4 +81,7 @@ fn settle_lazies() {
     panic::install_hook();
     panic::wants_stack();
     sys::threads::is_alone();
+    if sys::crash::is_possible() {
+        sys::crash::standard_handler();
+    }
 }

@@ -42,10 +42,6 @@ struct State {
 /// How long one is kept that is more than the settings keep: it may be wanted again at once.
 const SPARE: Duration = Duration::from_millis(100);
 
-/// A task waits no longer for a worker that is about to be ready.
-#[cfg(feature = "tokio")]
-const AT_ONCE: Duration = Duration::from_micros(200);
-
 impl Workers {
     /// Those of this very process: a child that was forked has none of its caller's.
     pub(crate) fn own() -> Option<&'static Self> {
@@ -95,10 +91,10 @@ impl Workers {
     #[cfg(feature = "tokio")]
     fn take_idle(&self) -> Option<Worker> {
         let (mut worker, since) = self.lock().idle.pop()?;
-        if worker.is_usable(Deadline::after(Instant::now(), Some(AT_ONCE))) {
+        if worker.is_usable() {
             return Some(worker);
         }
-        // Ending it takes time, or it is not ready yet: that is for who may wait.
+        // Ending it takes time: that is for who may wait.
         self.lock().idle.insert(0, (worker, since));
         None
     }
@@ -109,7 +105,7 @@ impl Workers {
         loop {
             if let Some((mut worker, _)) = state.idle.pop() {
                 drop(state);
-                if worker.is_usable(deadline) {
+                if worker.is_usable() {
                     return Ok(Some(worker));
                 }
                 // It was ended by somebody else, has something to say that nobody asked for, or was

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nix::unistd::{ForkResult, Pid, getpgrp, getpid, getppid};
 
-use super::platform::{Process, tie_to};
+use super::platform::{Process, forget_timers, tie_to};
 use super::{exit, signal};
 
 /// Which side one is on after a fork.
@@ -43,6 +43,7 @@ pub(crate) fn fork() -> io::Result<Side> {
             tie_to(caller);
             gate(caller);
             signal::reset_in_child();
+            forget_timers();
             Ok(Side::Child)
         }
         ForkResult::Parent { child } => take(child).map(Side::Caller),

@@ -1,155 +1,170 @@
-//! Where a body hangs: the caller asks at the deadline, the child answers from a signal handler.
+//! Where a body hangs: the caller asks at the deadline, the threads of the child answer from a signal
+//! handler.
 //!
-//! The answer goes onto a page that both share, and not into the pipe: the body may have closed
-//! that, or be in the middle of writing to it. The signal is SIGURG, which a process that does not
-//! handle it ignores, so that asking harms no program that the body has become by `exec`.
+//! The signal is SIGURG, which a process that does not handle it ignores, so that asking harms no
+//! program that the body has become by `exec`. It is sent to the process, which the caller has a handle
+//! on; who gets it passes it on to the threads that the caller has listed.
 //!
 //! # Safety
 //!
-//! A page is mapped when it is made and unmapped when it is dropped; the child keeps its mapping as
-//! long as it lives. What is on it are atomics. The handler calls the unwinder, which takes no lock
-//! and allocates nothing on the systems where it finds frames by `dl_iterate_phdr`'s successor
-//! `_dl_find_object` (glibc 2.35); where it waits for a lock that the body holds, there is no answer.
+//! The handler touches the shared pages, and what `stack` says may be used in one. It returns at once
+//! where nobody has asked.
 #![expect(unsafe_code, reason = "see the heading")]
 
-#[cfg(feature = "pool")]
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
 
 use super::process::Process;
+use super::slate::{self, BEGUN, LISTENING, MOST_THREADS, Note, Page, Slate};
+use super::{crash, platform};
+use crate::error::Untraced;
 use crate::limit::Deadline;
+use crate::trace::{Stack, Stacks};
 
-/// So long the caller waits for an answer.
+/// So long the caller waits for answers.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-const MOST: usize = 255;
-
-/// The shared page.
-#[derive(Debug)]
-pub(crate) struct Slate(NonNull<Answer>);
-
-// SAFETY: it points to atomics.
-unsafe impl Send for Slate {}
-// SAFETY: as above.
-unsafe impl Sync for Slate {}
-
-/// All zero when it is new.
-struct Answer {
-    state: AtomicUsize,
-    length: AtomicUsize,
-    addresses: [AtomicU64; MOST],
-}
-
-/// The child does not answer yet; it would; it has.
-const SILENT: usize = 0;
-const LISTENING: usize = 1;
-const ANSWERED: usize = 2;
-/// SIGTERM was sent: the handler may return.
-const RELEASED: usize = 3;
+/// After so long it looks why there is none.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Slate {
-    /// `None` without the feature `backtrace`, or without memory: then there is no trace.
-    pub(crate) fn new() -> Option<Self> {
-        if !cfg!(feature = "backtrace") {
-            return None;
-        }
-        Self::map(libc::MAP_SHARED | libc::MAP_ANON, -1)
-    }
-
-    fn map(flags: libc::c_int, descriptor: libc::c_int) -> Option<Self> {
-        let (size, protection) = (size_of::<Answer>(), libc::PROT_READ | libc::PROT_WRITE);
-        // SAFETY: a new mapping at an address of the kernel's choice.
-        let page = unsafe { libc::mmap(ptr::null_mut(), size, protection, flags, descriptor, 0) };
-        if page == libc::MAP_FAILED { None } else { NonNull::new(page.cast()).map(Self) }
-    }
-
-    /// One that a process of the same build can share, by way of the descriptor.
-    #[cfg(feature = "pool")]
-    pub(crate) fn shared() -> Option<(Self, OwnedFd)> {
-        use nix::sys::memfd::{MFdFlags, memfd_create};
-
-        let memory = memfd_create(c"timeout-runtime", MFdFlags::MFD_CLOEXEC).ok()?;
-        nix::unistd::ftruncate(&memory, size_of::<Answer>().try_into().ok()?).ok()?;
-        Some((Self::of(memory.as_fd())?, memory))
-    }
-
-    /// The page that [`shared`](Self::shared) made.
-    #[cfg(feature = "pool")]
-    pub(crate) fn of(memory: BorrowedFd<'_>) -> Option<Self> {
-        if !cfg!(feature = "backtrace") {
-            return None;
-        }
-        Self::map(libc::MAP_SHARED, memory.as_raw_fd())
-    }
-
-    fn answer(&self) -> &Answer {
-        // SAFETY: mapped as long as this lives, and zero is a valid answer.
-        unsafe { self.0.as_ref() }
-    }
-
-    /// In a fresh child: from now on it answers.
+    /// In a fresh child: from now on its threads answer, and crashes are told.
     pub(crate) fn listen(self) {
-        BODY.store(0, Ordering::Relaxed);
-        SLATE.store(self.0.as_ptr(), Ordering::Release);
-        let action =
-            SigAction::new(SigHandler::Handler(reply), SaFlags::SA_RESTART, SigSet::empty());
-        // SAFETY: see the heading.
-        if unsafe { sigaction(Signal::SIGURG, &action) }.is_ok() {
-            self.answer().state.store(LISTENING, Ordering::Release);
+        let page = self.adopt();
+        BODY.store(this_thread(), Ordering::Relaxed);
+        // SAFETY: zero is valid, and is completed here.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = reply as *const () as libc::sighandler_t;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        // SAFETY: the handler is of the kind that the flags say; see the heading.
+        if unsafe { libc::sigaction(libc::SIGURG, &raw const action, ptr::null_mut()) } == 0 {
+            page.state.store(LISTENING, Ordering::Release);
         }
-        // The page stays for as long as the process does.
-        std::mem::forget(self);
+        crash::watch();
     }
 
-    /// In the caller: the stack of the body, if there is an answer in time.
-    pub(crate) fn ask(&self, process: &mut Process) -> Vec<u64> {
-        let answer = self.answer();
-        if answer.state.load(Ordering::Acquire) == SILENT || process.is_stopped() {
-            return Vec::new();
+    /// In the caller: the stacks of the child, the body's first, or why there are none.
+    pub(crate) fn stacks_of(slate: Option<&Self>, process: &mut Process) -> Stacks {
+        slate.ok_or_else(Self::why_none).and_then(|slate| slate.ask(process))
+    }
+
+    fn ask(&self, process: &mut Process) -> Stacks {
+        let page = self.page();
+        if page.state.load(Ordering::Acquire) != BEGUN {
+            return Err(Untraced::NotBegun);
         }
+        if process.is_stopped() {
+            return Err(Untraced::Stopped);
+        }
+        let threads = list(page, process);
         process.signal(Signal::SIGURG);
-        let until = Deadline::after(Instant::now(), Some(PATIENCE));
+        let notes = page.notes.iter().zip(&threads);
+        let mut silences = vec![Silence::default(); threads.len()];
+        let begun = Instant::now();
+        let until = Deadline::after(begun, Some(PATIENCE));
         let mut step = Duration::from_micros(50);
-        while answer.state.load(Ordering::Acquire) != ANSWERED && !until.has_passed() {
+        let mut looks = LOOK;
+        loop {
+            let is_open = |((note, _), silence): ((&Note, &i32), &Silence)| {
+                !note.is_written() && !silence.is_certain()
+            };
+            let is_done = !notes.clone().zip(&silences).any(is_open);
             let look = Deadline::after(Instant::now(), Some(step));
-            if process.wait([None; 2], look).ended {
+            if is_done || until.has_passed() || process.wait([None; 2], look).ended {
                 break;
             }
             step = (step * 2).min(Duration::from_millis(2));
+            if begun.elapsed() >= looks {
+                looks *= 2;
+                for ((note, thread), silence) in notes.clone().zip(&mut silences) {
+                    if !note.is_written() {
+                        silence.hear(process.why_silent(*thread));
+                    }
+                }
+            }
         }
-        let length = answer.length.load(Ordering::Acquire).min(MOST);
-        answer.addresses[..length].iter().map(|address| address.load(Ordering::Relaxed)).collect()
+        let stacks = notes.zip(silences).map(|((note, thread), silence)| {
+            if note.is_written() {
+                return note.read();
+            }
+            let missing = Some(silence.0.unwrap_or(Untraced::Silent));
+            let name = process.name_of(*thread);
+            Stack { name, missing, is_body: false, ..note.read() }
+        });
+        let mut stacks: Vec<Stack> = stacks.collect();
+        stacks[0].is_body = true;
+        if stacks.iter().all(|stack| stack.addresses.is_empty()) {
+            return Err(stacks[0].missing.unwrap_or(Untraced::Silent));
+        }
+        Ok(stacks)
     }
 
-    /// In the caller, once it has sent what ends the child: the body may go on.
+    /// In the caller, once it has sent what ends the child: the threads may go on.
     ///
-    /// Before that it must not: a call that the question interrupted, such as C's `sleep`, would
+    /// Before that they must not: a call that the question interrupted, such as C's `sleep`, would
     /// return early, and the body after it.
     pub(crate) fn release(&self) {
-        self.answer().state.store(RELEASED, Ordering::Release);
+        self.page().is_released.store(true, Ordering::Release);
     }
 }
 
-impl Drop for Slate {
-    fn drop(&mut self) {
-        // SAFETY: mapped by `new`, and nobody has a reference any more.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<Answer>()) };
+/// Writes down who is asked: the body's thread, then the others.
+fn list(page: &Page, process: &Process) -> Vec<i32> {
+    let first = i32::try_from(process.id()).unwrap_or_default();
+    // Where the body has a thread of its own, the first one is the library's, and waits for ever.
+    let body = match page.body.load(Ordering::Relaxed) {
+        0 => first,
+        body => body,
+    };
+    let mut threads = vec![body];
+    let others = process.threads().into_iter().filter(|thread| ![body, first].contains(thread));
+    threads.extend(others.take(MOST_THREADS - 1));
+    for (note, thread) in page.notes.iter().zip(&threads) {
+        note.thread.store(*thread, Ordering::Relaxed);
+    }
+    page.asked.store(threads.len(), Ordering::Release);
+    threads
+}
+
+/// Why a thread has not answered, as far as it was seen, and whether twice.
+#[derive(Clone, Copy, Default)]
+struct Silence(Option<Untraced>, bool);
+
+impl Silence {
+    /// Once may be by chance: a thread that starts another holds all signals back for an instant.
+    fn hear(&mut self, why: Option<Untraced>) {
+        *self = Self(why, why.is_some() && why == self.0);
+    }
+
+    fn is_certain(self) -> bool {
+        self.1
     }
 }
 
-static SLATE: AtomicPtr<Answer> = AtomicPtr::new(ptr::null_mut());
-
-/// The thread that runs the body, where that is not the first.
+/// The thread that runs the body.
 static BODY: AtomicU64 = AtomicU64::new(0);
 
-/// In a child: from now on this thread answers, whichever the system asks.
+/// In a child: the body is run by this thread, and not by the first.
 #[cfg(any(feature = "pool", feature = "tokio"))]
 pub(crate) fn answer_here() {
     BODY.store(this_thread(), Ordering::Release);
+    if let Some(page) = slate::own() {
+        page.body.store(platform::thread_number(), Ordering::Release);
+    }
+}
+
+pub(super) fn is_body_thread() -> bool {
+    BODY.load(Ordering::Acquire) == this_thread()
+}
+
+fn signal_body(signal: i32) {
+    let body = BODY.load(Ordering::Acquire);
+    // SAFETY: that thread lives as long as the process; it may be called in a handler.
+    unsafe { libc::pthread_kill(body as libc::pthread_t, signal) };
 }
 
 /// By the name that the C library gives it, a number or a pointer.
@@ -158,35 +173,42 @@ fn this_thread() -> u64 {
     unsafe { libc::pthread_self() as u64 }
 }
 
-extern "C" fn reply(_: i32) {
-    let errno = nix::errno::Errno::last_raw();
-    let body = BODY.load(Ordering::Acquire);
-    if body != 0 && body != this_thread() {
-        // SAFETY: that thread lives as long as the process; it may be called in a handler.
-        unsafe { libc::pthread_kill(body as libc::pthread_t, libc::SIGURG) };
-        return nix::errno::Errno::set_raw(errno);
+extern "C" fn reply(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let errno = Errno::last_raw();
+    if let Some(page) = slate::own() {
+        let asked = page.asked.load(Ordering::Acquire).min(MOST_THREADS);
+        if asked > 0 && !page.is_released.load(Ordering::Acquire) {
+            answer(page, &page.notes[..asked], context);
+            wait_for_release(page);
+        }
     }
-    // SAFETY: null, or the page of this child, which is never unmapped here.
-    if let Some(answer) = unsafe { SLATE.load(Ordering::Acquire).as_ref() } {
-        let mut length = 0;
-        super::stack::each(|address| {
-            answer.addresses[length].store(address, Ordering::Relaxed);
-            length += 1;
-            length < MOST
+    Errno::set_raw(errno);
+}
+
+fn answer(page: &Page, notes: &[Note], context: *const libc::c_void) {
+    let (is_body, own) = (is_body_thread(), platform::thread_number());
+    if !page.is_passed_on.swap(true, Ordering::AcqRel) {
+        if !is_body {
+            signal_body(libc::SIGURG);
+        }
+        let others = notes[1..].iter().map(|note| note.thread.load(Ordering::Relaxed));
+        others.filter(|thread| *thread != own).for_each(|thread| {
+            platform::signal_own_thread(thread, libc::SIGURG);
         });
-        answer.length.store(length, Ordering::Release);
-        answer.state.store(ANSWERED, Ordering::Release);
-        wait_for_release(answer);
     }
-    nix::errno::Errno::set_raw(errno);
+    let is_own = |note: &&Note| note.thread.load(Ordering::Relaxed) == own;
+    let note = if is_body { notes.first() } else { notes[1..].iter().find(is_own) };
+    if let Some(note) = note.filter(|note| !note.is_written()) {
+        note.write(is_body, platform::interrupted(context));
+    }
 }
 
 /// In the handler, where SIGTERM ends the process or runs the body's own handler on top. Not for
 /// ever: the caller may have been killed.
-fn wait_for_release(answer: &Answer) {
+fn wait_for_release(page: &Page) {
     let step = libc::timespec { tv_sec: 0, tv_nsec: 200_000 };
     for _ in 0..5_000 {
-        if answer.state.load(Ordering::Acquire) == RELEASED {
+        if page.is_released.load(Ordering::Acquire) {
             return;
         }
         // SAFETY: the step lives through the call; it may be called in a handler.

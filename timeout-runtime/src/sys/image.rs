@@ -127,12 +127,6 @@ pub(crate) fn identity() -> io::Result<Identity> {
     Ok(*IDENTITY.get_or_init(|| identity))
 }
 
-/// Whether this program runs with rights that its caller does not have.
-pub(crate) fn is_privileged() -> bool {
-    // SAFETY: it reads what the kernel gave at the start.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
-}
-
 /// Where the process has the executable that will look at this one's addresses.
 static READER: AtomicU64 = AtomicU64::new(0);
 static IS_APART: AtomicBool = AtomicBool::new(false);

@@ -16,8 +16,8 @@ use super::platform::this_threads_stack;
 /// From now on an overflow of this thread's stack is told on stderr, and aborts.
 pub(crate) fn watch_this_thread() {
     let Some(stack) = this_threads_stack() else { return };
-    let room = vec![0u8; libc::SIGSTKSZ.max(64 << 10)].leak();
-    let own = libc::stack_t { ss_sp: room.as_mut_ptr().cast(), ss_flags: 0, ss_size: room.len() };
+    let Some(room) = new_pages(ROOM) else { return };
+    let own = libc::stack_t { ss_sp: room, ss_flags: 0, ss_size: ROOM };
     // SAFETY: see the heading.
     if unsafe { libc::sigaltstack(&raw const own, ptr::null_mut()) } != 0 {
         return;
@@ -38,6 +38,21 @@ pub(crate) fn watch_this_thread() {
     }
 }
 
+const ROOM: usize = if libc::SIGSTKSZ > 64 << 10 { libc::SIGSTKSZ } else { 64 << 10 };
+
+/// Memory that costs nothing before it is used: the allocator may write zeros into all of it.
+fn new_pages(length: usize) -> Option<*mut libc::c_void> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let pages = unsafe { libc::mmap(ptr::null_mut(), length, access, kind, -1, 0) };
+    (pages != libc::MAP_FAILED).then_some(pages)
+}
+
+/// What it installs.
+pub(super) fn handler() -> usize {
+    on_fault as *const () as usize
+}
+
 /// The end of the stack that is watched.
 static LOWEST: AtomicUsize = AtomicUsize::new(0);
 static SEGV_BEFORE: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
@@ -47,6 +62,7 @@ static BUS_BEFORE: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
 const NEAR: usize = 64 << 10;
 
 extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    super::crash::tell(signal, info, context);
     // SAFETY: the kernel gives a handler of this kind a valid one, with an address for these signals.
     let address = unsafe { (*info).si_addr() } as usize;
     if address.abs_diff(LOWEST.load(Ordering::Relaxed)) <= NEAR {

@@ -3,7 +3,8 @@
 //! # Safety
 //!
 //! A descriptor is borrowed by its number in one place, where the owner cannot be reached, and taken
-//! by it in another, where it was inherited.
+//! by it in another, where it was inherited. One is asked how much is in it, by a call whose result
+//! lives through it.
 #![expect(unsafe_code, reason = "see the heading")]
 
 use std::fs::{File, OpenOptions};
@@ -102,6 +103,8 @@ pub(crate) struct Requests {
     /// Kept, so that there always is a reader: without one, writing brings a signal that ends a
     /// program which does not ignore it. That the child has ended is seen otherwise.
     reader: OwnedFd,
+    /// How much was written for the current call, before which everything was read.
+    written: usize,
 }
 
 #[cfg(feature = "pool")]
@@ -110,7 +113,20 @@ impl Requests {
         let (reader, writer) = new_pipe()?;
         let (reader, writer) = (above_stdio(reader)?, above_stdio(writer)?);
         fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, written: 0 })
+    }
+
+    /// Another call begins.
+    pub(crate) fn begin(&mut self) {
+        self.written = 0;
+    }
+
+    /// Whether the child has read nothing of the current call.
+    pub(crate) fn is_unread(&self) -> bool {
+        let mut there: libc::c_int = 0;
+        // SAFETY: an open pipe of this process; the number is written during the call.
+        let asked = unsafe { libc::ioctl(self.reader.as_raw_fd(), libc::FIONREAD, &raw mut there) };
+        asked == 0 && usize::try_from(there) == Ok(self.written)
     }
 
     /// What the child inherits.
@@ -119,11 +135,13 @@ impl Requests {
     }
 
     /// Writes what there is room for.
-    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.len() >= 64 << 10 {
             super::platform::grow_pipe(&self.writer);
         }
-        Ok(retry(|| nix::unistd::write(&self.writer, bytes))?)
+        let length = retry(|| nix::unistd::write(&self.writer, bytes))?;
+        self.written = self.written.saturating_add(length);
+        Ok(length)
     }
 }
 
@@ -177,6 +195,20 @@ fn identity(end: impl AsFd) -> nix::Result<(u64, u64)> {
 impl Read for Reader {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         Ok(retry(|| nix::unistd::read(&self.0, bytes))?)
+    }
+}
+
+impl Reader {
+    /// Waits for each part.
+    pub(crate) fn read_all(mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        loop {
+            let mut one = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+            retry(|| poll(&mut one, PollTimeout::NONE))?;
+            match self.read_to_end(into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                end => return end.map(drop),
+            }
+        }
     }
 }
 

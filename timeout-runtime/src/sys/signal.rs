@@ -71,6 +71,16 @@ fn last_signal() -> i32 {
     31
 }
 
+/// In a child whose body has a thread of its own: who sends it one of these means that thread, and not
+/// this, which waits for ever.
+#[cfg(any(feature = "pool", feature = "tokio"))]
+pub(crate) fn leave_to_the_body() {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGURG);
+    signals.extend(super::crash::SIGNALS.iter().filter_map(|signal| (*signal).try_into().ok()));
+    let _ = pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals), None);
+}
+
 /// Whether SIGTERM has come since [`take_over_sigterm`].
 static SIGTERM_CAME: AtomicBool = AtomicBool::new(false);
 
@@ -93,6 +103,19 @@ pub(crate) fn put_back() {
     let _ = unsafe { sigaction(Signal::SIGTERM, &default) };
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
     set_timer(std::time::Duration::ZERO);
+}
+
+/// Whether one was sent that is held back: it would end the process, or run a body's handler, as soon
+/// as it is not.
+#[cfg(feature = "pool")]
+pub(crate) fn is_any_pending() -> bool {
+    // SAFETY: zero is an empty set.
+    let mut pending: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set lives through the calls.
+    unsafe {
+        libc::sigpending(&raw mut pending);
+        (1..=last_signal()).any(|signal| libc::sigismember(&raw const pending, signal) == 1)
+    }
 }
 
 pub(crate) fn sigterm_came() -> bool {

@@ -22,11 +22,33 @@ pub(crate) struct Mark {
 impl Mark {
     /// Of this process now.
     pub(crate) fn now() -> Self {
-        let mut environment = 0;
-        for (name, value) in env::vars_os() {
-            environment = mixed(mixed(environment, name.as_bytes()), value.as_bytes());
-        }
+        Self::of(env::vars_os())
+    }
+
+    fn of(variables: impl Iterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>) -> Self {
+        let add = |state, text: &OsStr| mixed(state, text.as_bytes());
+        let environment = variables
+            .fold(0, |state, (name, value)| add(add(state, name.as_ref()), value.as_ref()));
         Self { folder: folder(), environment }
+    }
+}
+
+/// All variables, for a program that is to be started.
+#[derive(Debug)]
+pub(crate) struct Environment(Vec<(OsString, OsString)>);
+
+impl Environment {
+    /// Of this process now.
+    pub(crate) fn now() -> Self {
+        Self(env::vars_os().collect())
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::of(self.0.iter().map(|(name, value)| (name, value)))
+    }
+
+    pub(crate) fn into_variables(self) -> impl Iterator<Item = (OsString, OsString)> {
+        self.0.into_iter()
     }
 }
 
@@ -49,7 +71,11 @@ fn mixed(mut state: u64, bytes: &[u8]) -> u64 {
         let folded = product as u64 ^ (product >> 64) as u64;
         state = folded;
     };
-    let number = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let number = |bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    };
     let words = bytes.chunks_exact(8);
     let rest = number(words.remainder());
     words.for_each(|word| mix(number(word)));

@@ -48,16 +48,44 @@ impl Census {
     /// Not if it cannot be told, because the body has closed the descriptor.
     pub(crate) fn is_unchanged(&self) -> bool {
         // A thread that was joined a moment ago may still be on its way out of the kernel.
-        for look in 0..20 {
+        for look in 0..MOST_LOOKS {
             match self.tasks.metadata() {
                 Ok(tasks) if !tasks.is_dir() => return false,
                 Ok(tasks) if tasks.nlink() == self.links => return true,
+                Ok(_) if look == LOOKS && other_lasting_threads() + 3 > self.links => return false,
                 Ok(_) => std::thread::sleep(std::time::Duration::from_micros(look * 10)),
                 Err(_) => return false,
             }
         }
         false
     }
+}
+
+/// After so many looks, within some milliseconds, it is told from one that stays. It may have to wait
+/// for a processor.
+#[cfg(feature = "pool")]
+const LOOKS: u64 = 20;
+
+#[cfg(feature = "pool")]
+const MOST_LOOKS: u64 = 200;
+
+/// How many there are beside this one that are not about to end. The kernel has noted that of who is
+/// joined (`PF_EXITING` among the flags in `proc_pid_stat(5)`); one that only runs, or waits for a
+/// processor, may be about to: a scope waits for the last word of its threads and not for their end.
+#[cfg(feature = "pool")]
+fn other_lasting_threads() -> u64 {
+    const EXITING: u32 = 4;
+    // Third and ninth of the line.
+    let may_end = |stat: String| {
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let (state, flags) = (fields.next(), fields.nth(5));
+        let flags = flags.and_then(|flags| flags.parse().ok()).unwrap_or(0);
+        state == Some("R") || flags & EXITING != 0
+    };
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return u64::MAX - 3 };
+    let stats =
+        threads.flatten().filter_map(|it| std::fs::read_to_string(it.path().join("stat")).ok());
+    stats.map(|stat| u64::from(!may_end(stat))).sum()
 }
 
 fn never_had_another() -> bool {
@@ -121,6 +149,7 @@ pub(crate) fn hand_over<F: FnOnce() -> Infallible + Send>(job: F) -> std::io::Er
     if failure != 0 {
         return std::io::Error::from_raw_os_error(failure);
     }
+    super::signal::leave_to_the_body();
     loop {
         std::thread::park();
     }

@@ -5,11 +5,14 @@ use std::io;
 use tokio::time::timeout_at;
 
 use super::{First, Forked, Side, Start};
+use crate::budget::Bounds;
 use crate::call::Pending;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind};
+use crate::events;
 use crate::frame::Receiver;
-use crate::limit::Limit;
+use crate::inline::{Inline, Performer};
+use crate::mode::is_inline;
 use crate::report::Report;
 use crate::sys::output::{Prepared, Streams};
 use crate::watch::apart::apart;
@@ -18,18 +21,24 @@ use crate::watch::turn::{counted, turn_before};
 
 /// Starts a child, unless the limit says that there is no time for it. Ready in the child at once,
 /// and in the caller when the call has ended, whose value is then read from memory.
-pub(crate) async fn start(report: Report, grace: Limit) -> Side {
-    counted(sides(report, grace)).await
+pub(crate) async fn start(report: Report, bounds: Bounds) -> Side {
+    if is_inline() {
+        return Inline::side(report);
+    }
+    counted(sides(report, bounds)).await
 }
 
-async fn sides(report: Report, grace: Limit) -> Side {
-    match try_start(&report, grace).await {
-        Ok(Started::Child(child)) => Side::Child(child),
+async fn sides(report: Report, bounds: Bounds) -> Side {
+    match try_start(&report, bounds).await {
+        Ok(Started::Child(child)) => Side::Child(Performer::Child(child)),
         Ok(Started::Caller(gathering)) => Side::Caller(match gathering.finish().await {
             Some(watch) => Pending::new(report, Receiver::new(watch)),
             None => Pending::failed(report.error(ErrorKind::Unknown)),
         }),
-        Err(error) => Side::Caller(Pending::failed(error)),
+        Err(error) => {
+            events::refused(&report, &error);
+            Side::Caller(Pending::failed(error))
+        }
     }
 }
 
@@ -39,8 +48,8 @@ enum Started {
     Caller(Gathering),
 }
 
-async fn try_start(report: &Report, grace: Limit) -> Result<Started, Error> {
-    let mut start = Start::new(report, grace)?;
+async fn try_start(report: &Report, bounds: Bounds) -> Result<Started, Error> {
+    let mut start = Start::new(report, bounds)?;
     if !turn_before(start.terms.deadline).await {
         return Err(start.terms.too_late());
     }

@@ -8,6 +8,7 @@ use super::other_rights;
 use crate::Timeout;
 use crate::call::Pending;
 use crate::child::served::Idle;
+use crate::events::Events;
 use crate::frame::{Receiver, Sender, Tag};
 use crate::limit::Deadline;
 use crate::remote::{Packed, Request};
@@ -15,11 +16,12 @@ use crate::report::Report;
 use crate::start::terms::{FUSE, Terms};
 use crate::start::workers::lease::Lease;
 use crate::sys::credentials::Credentials;
-use crate::sys::hang::Slate;
 use crate::sys::output::capture::Capture;
 use crate::sys::pipe::Requests;
-use crate::sys::surroundings::{Mark, Surroundings};
-use crate::sys::{image, pipe, respawn};
+use crate::sys::respawn::{Shared, respawn};
+use crate::sys::slate::Slate;
+use crate::sys::surroundings::{Environment, Mark, Surroundings};
+use crate::sys::{image, pipe};
 use crate::watch::Watch;
 use crate::worker::{Inherited, TRIGGER};
 
@@ -35,65 +37,42 @@ pub(crate) struct Worker {
     calls: u64,
     /// What it has used so far.
     cpu_time: Duration,
-    /// It has not said yet that it is ready for another call.
-    is_busy: bool,
     /// Where it prints, for as long as it may ask for it.
     printed: Option<pipe::Writer>,
 }
 
 impl Worker {
     pub(crate) fn start() -> io::Result<Self> {
-        let (mark, credentials) = (Mark::now(), Credentials::now());
+        let (environment, credentials) = (Environment::now(), Credentials::now());
+        let mark = environment.mark();
         if credentials.are_mixed() {
             return Err(other_rights());
         }
         let (reader, writer) = pipe::pipe()?;
         let requests = Requests::new()?;
         let (slate, memory) = Slate::shared().unzip();
-        let inherited = Inherited {
-            caller: std::process::id(),
-            requests: requests.reader().as_raw_fd(),
-            results: writer.number(),
-            reader: reader.as_fd().as_raw_fd(),
-            slate: memory.as_ref().map_or(-1, AsRawFd::as_raw_fd),
-        };
         let mut shared = vec![requests.reader(), writer.as_fd()];
         shared.extend(memory.as_ref().map(AsFd::as_fd));
-        let process = respawn::respawn((TRIGGER, inherited.to_text()), &shared)?;
+        let shared = Shared::new(shared);
+        let inherited = Inherited {
+            caller: std::process::id(),
+            requests: shared.number(0),
+            results: shared.number(1),
+            reader: reader.as_fd().as_raw_fd(),
+            slate: memory.as_ref().map_or(-1, |_| shared.number(2)),
+            has_others: !Shared::is_all(),
+        };
+        let process = respawn(environment, (TRIGGER, inherited.to_text()), &shared)?;
         let grace = Some(Duration::ZERO);
         let watch = Watch::new(process, reader, Deadline::NEVER, grace, Deadline::NEVER, slate);
         let (mark, cpu_time) = (Some(mark), Duration::ZERO);
-        Ok(Self {
-            watch,
-            requests,
-            mark,
-            credentials,
-            calls: 0,
-            cpu_time,
-            is_busy: false,
-            printed: None,
-        })
+        Ok(Self { watch, requests, mark, credentials, calls: 0, cpu_time, printed: None })
     }
 
     /// Whether it waits for a call, and for nothing else, and may do what this process may do: one
     /// that has dropped its rights has no body run with them.
-    pub(crate) fn is_usable(&mut self, deadline: Deadline) -> bool {
-        !self.credentials.have_changed() && self.is_ready(deadline) && self.watch.is_quiet()
-    }
-
-    fn is_ready(&mut self, deadline: Deadline) -> bool {
-        if self.is_busy {
-            let Some(said) = self.watch.hear(Idle::LENGTH, deadline) else { return false };
-            let Some(idle) = Idle::heard(&said) else {
-                // A body has written there.
-                self.watch.kill();
-                return false;
-            };
-            self.is_busy = false;
-            self.cpu_time = Duration::from_micros(idle.cpu_time);
-            self.mark = self.mark.filter(|_| !idle.has_moved);
-        }
-        true
+    pub(crate) fn is_usable(&mut self) -> bool {
+        !self.credentials.have_changed() && self.watch.is_quiet()
     }
 
     pub(crate) fn calls(&self) -> u64 {
@@ -116,7 +95,9 @@ impl Worker {
     ) -> io::Result<Begun> {
         let (printed, writer) = printed().unzip();
         let now = Instant::now();
-        let mark = Mark::now();
+        // One that was started for this call began with what there is.
+        let is_first = self.calls == 0;
+        let mark = self.mark.filter(|_| is_first).unwrap_or_else(Mark::now);
         let (visible, call) = terms.visible();
         let request = Request {
             identity: image::identity()?,
@@ -128,14 +109,18 @@ impl Worker {
             elapsed: now.saturating_duration_since(call.started()),
             left: visible.remaining(),
             fuse: terms.fuse().remaining().map(|left| left.max(FUSE)),
+            budget: terms.budget,
             surroundings: (Some(mark) != self.mark).then(Surroundings::now),
-            initializer: if self.calls == 0 { of.initializer()? } else { None },
+            initializer: if is_first { of.initializer()? } else { None },
             is_last: of.is_last(),
             printed: writer.as_ref().map(pipe::Writer::number),
         };
         self.mark = Some(mark);
         self.calls += 1;
-        self.watch.begin(terms.deadline, terms.grace, terms.fuse());
+        self.watch.begin(terms, is_first);
+        self.requests.begin();
+        let method = if of.is_last() { "spawn" } else { "pool" };
+        self.watch.tell(Events::of(terms.report, method, self.watch.id()));
         if let Some(printed) = printed {
             self.watch.echo(printed);
         }
@@ -224,9 +209,16 @@ impl Worker {
 
 impl Rest {
     /// After a call that left nothing.
-    pub(crate) fn back(self, watch: Watch) -> Worker {
-        let Self { requests, mark, credentials, calls, cpu_time, .. } = self;
-        Worker { watch, requests, mark, credentials, calls, cpu_time, is_busy: true, printed: None }
+    pub(crate) fn back(self, watch: Watch, idle: Idle) -> Worker {
+        let Self { requests, mark, credentials, calls, .. } = self;
+        let mark = mark.filter(|_| !idle.has_moved);
+        let cpu_time = Duration::from_micros(idle.cpu_time);
+        Worker { watch, requests, mark, credentials, calls, cpu_time, printed: None }
+    }
+
+    /// Whether the worker has read nothing of the call.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.requests.is_unread()
     }
 
     /// What was used before the call.

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::Workers;
+use crate::child::served::Idle;
 use crate::limit::Deadline;
 use crate::start::StartMethod;
 use crate::start::fresh::worker::{Rest, Worker};
@@ -17,14 +18,14 @@ pub(crate) struct Lease {
     workers: Option<&'static Workers>,
     rest: Option<Rest>,
     has_worker: bool,
-    /// The worker stays for another call.
-    is_at_rest: bool,
+    /// The worker stays for another call, and says so.
+    idle: Option<Idle>,
 }
 
 impl Lease {
     pub(crate) fn new(method: StartMethod) -> Self {
         let workers = (method == StartMethod::Pool).then(Workers::own).flatten();
-        Self { workers, rest: None, has_worker: false, is_at_rest: false }
+        Self { workers, rest: None, has_worker: false, idle: None }
     }
 
     pub(crate) fn is_last(&self) -> bool {
@@ -65,20 +66,26 @@ impl Lease {
         self.rest.as_ref().map(Rest::cpu_time).unwrap_or_default()
     }
 
-    /// The worker stays for another call.
-    pub(crate) fn rests(&mut self) {
-        self.is_at_rest = true;
+    /// Whether the worker has heard nothing of the call.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.rest.as_ref().is_some_and(Rest::is_unheard)
+    }
+
+    /// The worker stays for another call, if what it says of itself is whole.
+    pub(crate) fn rests(&mut self, idle: Option<Idle>) {
+        self.idle = idle;
     }
 
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.is_at_rest
+        self.idle.is_some()
     }
 
     /// The worker is for others from now on.
     pub(crate) fn give_back(mut self, watch: Watch) {
-        if let (Some(workers), Some(rest)) = (self.workers, self.rest.take()) {
+        let parts = (self.workers, self.rest.take(), self.idle);
+        if let (Some(workers), Some(rest), Some(idle)) = parts {
             self.has_worker = false;
-            workers.give_back(rest.back(watch));
+            workers.give_back(rest.back(watch, idle));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! `timer_create(2)` and `timer_settime(2)`, with arguments that live through the calls.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
@@ -14,30 +15,59 @@ use std::time::Duration;
 ///
 /// The caller is first, unless it was killed, is stopped, or does not look at its call.
 pub(crate) fn light_fuse(after: Duration) {
-    // SAFETY: zero is valid for it, and it is completed below.
-    let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
-    event.sigev_notify = libc::SIGEV_SIGNAL;
-    event.sigev_signo = libc::SIGKILL;
-    let mut timer = ptr::null_mut();
-    // SAFETY: both live through the call; the timer ends with the process. Where there is none to be
-    // had (RLIMIT_SIGPENDING), there is no last resort.
-    if unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) } == 0 {
-        TIMER.store(timer, Ordering::Relaxed);
-        set(timer, after);
-    }
+    // Where there is none to be had (RLIMIT_SIGPENDING), there is no last resort.
+    let _ = light(&FUSE, libc::CLOCK_MONOTONIC, libc::SIGKILL, after);
 }
-
-/// The timer of this process.
-static TIMER: AtomicPtr<libc::c_void> = AtomicPtr::new(NONE);
-const NONE: *mut libc::c_void = ptr::without_provenance_mut(usize::MAX);
 
 /// As [`light_fuse`], again and again; zero puts it out.
 #[cfg(feature = "pool")]
 pub(crate) fn relight_fuse(after: Duration) {
-    match TIMER.load(Ordering::Relaxed) {
-        NONE if after.is_zero() => {}
-        NONE => light_fuse(after),
-        timer => set(timer, after),
+    if after.is_zero() {
+        put_out(&FUSE);
+    } else {
+        light_fuse(after);
+    }
+}
+
+static FUSE: AtomicPtr<libc::c_void> = AtomicPtr::new(NONE);
+
+/// In a fresh child, which has none of its caller's timers.
+pub(crate) fn forget_timers() {
+    [&FUSE].into_iter().chain(&super::budget::TIMERS).for_each(|timer| {
+        timer.store(NONE, Ordering::Relaxed);
+    });
+}
+
+pub(super) const NONE: *mut libc::c_void = ptr::without_provenance_mut(usize::MAX);
+
+/// A timer that ends with the process: made when it is first lit.
+pub(super) fn light(
+    place: &AtomicPtr<libc::c_void>,
+    clock: libc::clockid_t,
+    signal: i32,
+    after: Duration,
+) -> io::Result<()> {
+    let mut timer = place.load(Ordering::Relaxed);
+    if timer == NONE {
+        // SAFETY: zero is valid for it, and it is completed below.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = signal;
+        // SAFETY: both live through the call.
+        if unsafe { libc::timer_create(clock, &raw mut event, &raw mut timer) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        place.store(timer, Ordering::Relaxed);
+    }
+    set(timer, after);
+    Ok(())
+}
+
+#[cfg(feature = "pool")]
+pub(super) fn put_out(place: &AtomicPtr<libc::c_void>) {
+    match place.load(Ordering::Relaxed) {
+        NONE => {}
+        timer => set(timer, Duration::ZERO),
     }
 }
 

@@ -1,23 +1,34 @@
 //! What Linux has of its own.
 
+mod budget;
+mod calls;
+mod doing;
 mod exit;
 mod fuse;
-mod lock;
 mod proc;
 mod process;
+mod registers;
 mod stack;
 mod stdio;
+mod thread;
 mod tie;
 mod tree;
 mod volume;
 
+pub(crate) use self::budget::{can_limit_memory, limit_cpu, limit_memory};
+#[cfg(feature = "pool")]
+pub(crate) use self::budget::{free_cpu, free_memory};
 pub(crate) use self::exit::end_before_inherited_handlers;
-pub(crate) use self::fuse::light_fuse;
 #[cfg(feature = "pool")]
 pub(crate) use self::fuse::relight_fuse;
+pub(crate) use self::fuse::{forget_timers, light_fuse};
 pub(crate) use self::process::Process;
+pub(crate) use self::registers::{as_if_not_called, interrupted};
 pub(crate) use self::stack::this_threads_stack;
 pub(crate) use self::stdio::{discard_c, flush_c};
+pub(crate) use self::thread::{
+    signal_own_thread, thread_number, unwinds_without_locks, with_own_name,
+};
 pub(crate) use self::tie::{end_with_caller, tie_to};
 pub(crate) use self::tree::end_own;
 #[cfg(feature = "pool")]

@@ -11,7 +11,7 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -19,6 +19,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
+use crate::error::Untraced;
 use crate::sys::retry;
 
 /// What a process is doing, as far as it matters to those who want it to end.
@@ -110,14 +111,54 @@ pub(super) fn children(process: i32) -> Vec<i32> {
 /// Whether a process handles or ignores a signal, which then does not end it.
 pub(super) fn handles(process: i32, signal: Signal) -> bool {
     let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) else { return false };
-    let signals = |name| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.map_or(0, |signals| u64::from_str_radix(signals.trim(), 16).unwrap_or_default())
-    };
-    (signals("SigIgn:") | signals("SigCgt:")) & (1 << (signal as i32 - 1)) != 0
+    has(&status, "SigIgn:", signal) || has(&status, "SigCgt:", signal)
 }
 
-fn each_thread(process: i32, mut thread: impl FnMut(i32)) {
+/// Of this process, in bytes: what it may write to and has for itself alone, stacks of threads included.
+pub(super) fn data_size() -> io::Result<u64> {
+    let mut status = [0; 4096];
+    let length = read(format_args!("/proc/self/status\0"), &mut status)?;
+    let line = status[..length]
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"VmData:"));
+    let digits = line.unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit());
+    let kibibytes = digits.fold(0, |number: u64, digit| number * 10 + u64::from(digit - b'0'));
+    if kibibytes == 0 { Err(io::ErrorKind::InvalidData.into()) } else { Ok(kibibytes << 10) }
+}
+
+/// Whether a signal is in one of the sets of a file `status`.
+fn has(status: &str, set: &str, signal: Signal) -> bool {
+    let line = status.lines().find_map(|line| line.strip_prefix(set));
+    let set = line.map_or(0, |set| u64::from_str_radix(set.trim(), 16).unwrap_or_default());
+    set & (1 << (signal as i32 - 1)) != 0
+}
+
+/// The names of threads, as `top` shows them.
+pub(super) fn name(process: i32, thread: i32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{process}/task/{thread}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+/// Why a thread does not answer to this signal, if that can be seen.
+pub(super) fn why_silent(process: i32, thread: i32, signal: Signal) -> Option<Untraced> {
+    let status_of =
+        |thread| fs::read_to_string(format!("/proc/{process}/task/{thread}/status")).ok();
+    // What another program is begun by has only one thread, the first.
+    let status = status_of(thread).or_else(|| status_of(process))?;
+    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+    if state.is_some_and(|state| state.trim().starts_with(['T', 't'])) {
+        return Some(Untraced::Stopped);
+    }
+    if !has(&status, "SigCgt:", signal) {
+        let programs = [format!("/proc/{process}/exe"), "/proc/self/exe".to_owned()];
+        let [theirs, ours] = programs.map(|link| fs::read_link(link).ok());
+        let is_other = theirs.is_some() && theirs != ours;
+        return Some(if is_other { Untraced::AnotherProgram } else { Untraced::Handled });
+    }
+    has(&status, "SigBlk:", signal).then_some(Untraced::Blocked)
+}
+
+pub(super) fn each_thread(process: i32, mut thread: impl FnMut(i32)) {
     /// Whole `struct linux_dirent64`s, each of which begins at a multiple of eight.
     #[repr(align(8))]
     struct Entries([u8; 1024]);

@@ -19,10 +19,10 @@ use nix::sys::time::TimeSpec;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid};
 
-use super::lock;
+use super::doing;
 use super::proc;
 use super::tree::{self, Tree};
-use crate::error::Usage;
+use crate::error::{Hang, Untraced, Usage};
 use crate::limit::Deadline;
 use crate::sys::process::{self, Held, Ready, Status};
 use crate::sys::retry;
@@ -105,9 +105,25 @@ impl Process {
         proc::state(self.pid.as_raw(), 1) == proc::State::Stopped
     }
 
-    /// Whether every thread of it waits for a lock, and nobody is left to release it.
-    pub(crate) fn waits_for_locks(&self) -> bool {
-        lock::is_waited_for(self.pid.as_raw())
+    /// Its threads, by number.
+    pub(crate) fn threads(&self) -> Vec<i32> {
+        let mut threads = Vec::new();
+        proc::each_thread(self.pid.as_raw(), |thread| threads.push(thread));
+        threads
+    }
+
+    pub(crate) fn name_of(&self, thread: i32) -> Option<String> {
+        proc::name(self.pid.as_raw(), thread)
+    }
+
+    /// Why that thread does not answer, if that can be seen.
+    pub(crate) fn why_silent(&self, thread: i32) -> Option<Untraced> {
+        proc::why_silent(self.pid.as_raw(), thread, Signal::SIGURG)
+    }
+
+    /// What it is doing, if the kernel tells.
+    pub(crate) fn doing(&self) -> Option<Hang> {
+        doing::doing(self.pid.as_raw())
     }
 
     /// Sends SIGTERM to the child and all its descendants. A child that ends at that is held until

@@ -14,6 +14,35 @@ pub(crate) fn end_own() {}
 
 pub(crate) fn light_fuse(_: std::time::Duration) {}
 
+pub(crate) fn forget_timers() {}
+
+/// No limit on memory that all systems keep counts from a moment on.
+pub(crate) fn can_limit_memory() -> std::io::Result<()> {
+    let why = "this system cannot limit the memory of a body: remove `memory`";
+    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, why))
+}
+
+pub(crate) fn limit_memory(_: u64) -> std::io::Result<()> {
+    can_limit_memory()
+}
+
+/// In whole seconds, as `RLIMIT_CPU` counts them; SIGKILL comes a second after SIGXCPU.
+pub(crate) fn limit_cpu(more: std::time::Duration) -> std::io::Result<()> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+    let seconds = more.as_secs() + u64::from(more.subsec_nanos() > 0);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_CPU)?;
+    let hard = seconds.saturating_add(1).min(hard);
+    setrlimit(Resource::RLIMIT_CPU, seconds.min(soft), hard)?;
+    Ok(())
+}
+
+#[cfg(feature = "pool")]
+pub(crate) fn free_memory() {}
+
+#[cfg(feature = "pool")]
+pub(crate) fn free_cpu() {}
+
 pub(crate) fn grow_pipe(_: impl std::os::fd::AsFd) {}
 
 /// Only glibc can tell a handler the exit code: here `exit` in a body runs the handlers that it
@@ -32,6 +61,30 @@ pub(crate) fn discard_c() {}
 
 /// Each system has a name of its own for this, too.
 pub(crate) fn name_thread(_: &std::ffi::CStr) {}
+
+/// And for this: the body's thread is known by another.
+pub(crate) fn thread_number() -> i32 {
+    0
+}
+
+pub(crate) fn signal_own_thread(_: i32, _: i32) {}
+
+pub(crate) fn with_own_name(_: impl FnMut(&[u8])) {}
+
+/// Where a handler interrupted its thread: the names of the registers differ. Its frames are told by
+/// their names.
+pub(crate) fn interrupted(_: *const libc::c_void) -> Option<u64> {
+    None
+}
+
+pub(crate) fn as_if_not_called(_: *mut libc::c_void, work: impl FnOnce()) {
+    work();
+}
+
+/// Nothing portable tells: then a crash is not traced.
+pub(crate) fn unwinds_without_locks() -> bool {
+    false
+}
 
 #[cfg(feature = "pool")]
 pub(crate) fn relight_fuse(_: std::time::Duration) {}

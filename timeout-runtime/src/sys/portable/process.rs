@@ -18,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, getpgid};
 
-use crate::error::Usage;
+use crate::error::{Hang, Untraced, Usage};
 use crate::limit::Deadline;
 use crate::sys::process::{self, Held, Ready, Status};
 use crate::sys::retry;
@@ -77,8 +77,23 @@ impl Process {
     }
 
     /// Nothing portable tells.
-    pub(crate) fn waits_for_locks(&self) -> bool {
-        false
+    pub(crate) fn threads(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
+    /// Nothing portable tells.
+    pub(crate) fn name_of(&self, _: i32) -> Option<String> {
+        None
+    }
+
+    /// Nothing portable tells.
+    pub(crate) fn why_silent(&self, _: i32) -> Option<Untraced> {
+        None
+    }
+
+    /// Nothing portable tells.
+    pub(crate) fn doing(&self) -> Option<Hang> {
+        None
     }
 
     /// To the group: nothing portable finds who has left it.

@@ -1,0 +1,36 @@
+//! A thread of this process: its number, its name, a signal to it.
+//!
+//! All but the last may be used in a signal handler.
+//!
+//! # Safety
+//!
+//! System calls of numbers, and of a buffer that lives through the call.
+#![expect(unsafe_code, reason = "see the heading")]
+
+/// `gettid(2)`.
+pub(crate) fn thread_number() -> i32 {
+    // SAFETY: see the heading.
+    let number = unsafe { libc::syscall(libc::SYS_gettid) };
+    i32::try_from(number).unwrap_or_default()
+}
+
+/// `tgkill(2)`: no other process's thread can be meant.
+pub(crate) fn signal_own_thread(thread: i32, signal: i32) {
+    // SAFETY: see the heading.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) };
+}
+
+/// Of this thread, up to a zero.
+pub(crate) fn with_own_name(mut use_it: impl FnMut(&[u8])) {
+    let mut name = [0u8; 16];
+    // SAFETY: see the heading; it writes 16 bytes.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    use_it(&name);
+}
+
+/// Whether the C library has what an unwinder finds frames by without a lock (glibc 2.35).
+pub(crate) fn unwinds_without_locks() -> bool {
+    // SAFETY: the name is a C string; looking a symbol up runs no code of its object.
+    let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) };
+    !symbol.is_null()
+}
