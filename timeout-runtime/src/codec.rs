@@ -7,6 +7,7 @@
 //! are no more levels than the stack has room for, and of elements that take no bytes, `()` say,
 //! there are no more than 2^24. The version is pinned: 1.3 takes a reader of our own, 2.0 does not.
 
+mod bytes;
 mod counted;
 
 use std::any::type_name;
@@ -166,6 +167,14 @@ mod tests {
         encode(value, &mut sender).unwrap();
         sender.complete().unwrap();
         decode(&mut Receiver::new(&*frame)).unwrap()
+    }
+
+    #[test]
+    fn bytes_come_back_wherever_they_are() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(3 << 20).collect();
+        assert!(round_trip(&bytes) == bytes);
+        let value = (vec![vec![1u8, 2], vec![]], Some(Box::from([3u8])), vec![4i8], bytes);
+        assert!(round_trip::<(Vec<Vec<u8>>, Option<Box<[u8]>>, Vec<i8>, Vec<u8>)>(&value) == value);
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(crate) mod stack;
 #[cfg(feature = "pool")]
 pub(crate) mod surroundings;
 pub(crate) mod threads;
+pub(crate) mod types;
 
 /// The loop that every call interrupted by a signal needs.
 pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {

@@ -14,6 +14,8 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
+use super::bytes;
+
 /// What was visited, and what may be.
 pub(super) struct Count {
     visited: Cell<u64>,
@@ -116,12 +118,19 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Counted<'_, D> {
         deserialize_option() new;
         deserialize_unit_struct(name: &'static str) new;
         deserialize_newtype_struct(name: &'static str) new;
-        deserialize_seq() by_length;
         deserialize_map() by_length;
         deserialize_tuple(length: usize) new;
         deserialize_tuple_struct(name: &'static str, length: usize) new;
         deserialize_struct(name: &'static str, fields: &'static [&'static str]) new;
         deserialize_enum(name: &'static str, variants: &'static [&'static str]) new;
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        if bytes::is_for_bytes::<V>() {
+            return bytes::deserialize(self.inner);
+        }
+        self.inner.deserialize_seq(Counted::by_length(visitor, self.count))
     }
 
     #[inline]
