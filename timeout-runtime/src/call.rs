@@ -106,7 +106,7 @@ impl Going {
         let (mut stacks, mut hang) = (None, None);
         let kind = match end {
             _ if is_useless => ErrorKind::Decode(undecoded?),
-            End::Record(Record { tag: Tag::Complete, .. }) => match undecoded {
+            End::Complete => match undecoded {
                 None if self.has_more() => decode("bytes came after its end"),
                 None => {
                     self.receiver.0.source().events().value(ended.usage);
@@ -192,7 +192,7 @@ impl Going {
 impl Going {
     /// Waits for the end of the child, or until it waits for another call.
     fn ended(&mut self, end: &End) -> Ended {
-        let is_complete = matches!(end, End::Record(Record { tag: Tag::Complete, .. }));
+        let is_complete = matches!(end, End::Complete);
         let receiver = &mut self.receiver.0;
         if let Some(lease) = self.lease.as_mut().filter(|lease| is_complete && !lease.is_last()) {
             if let Some(said) = receiver.next(Tag::Rests) {

@@ -13,11 +13,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 
 use crate::budget::Budget;
+use crate::current::Current;
 use crate::error::CodecError;
 use crate::error::io_parts;
 use crate::frame::{Sender, Tag, header};
-use crate::limit::Deadline;
-use crate::report::Report;
 use crate::sys::output::Prepared;
 use crate::sys::output::capture::{self, Capture, Question};
 use crate::sys::{self, pipe, slate};
@@ -38,10 +37,10 @@ pub struct Child {
 
 impl Child {
     /// Right after the fork: makes so what must be so before the body may run.
+    #[inline]
     pub(crate) fn new(
         pipe: pipe::Writer,
-        deadline: Deadline,
-        report: Report,
+        current: Current,
         output: Prepared,
         question: Option<Question>,
     ) -> Self {
@@ -49,7 +48,7 @@ impl Child {
         sys::image::write_for_a_copy();
         sys::platform::end_before_inherited_handlers();
         panic::forget();
-        current::become_child(deadline, report, pipe.number());
+        current.begin(pipe.number());
         let mut child =
             Self { pipe, is_captured: false, is_kept: false, budget: Budget::default() };
         let is_reported = output.is_reported() || question.is_some();
@@ -106,7 +105,7 @@ impl Child {
         &mut self,
         type_name: &str,
         job: &mut Job<'_>,
-        complete: impl FnOnce(Sender<&mut pipe::Writer>) -> io::Result<()>,
+        complete: impl FnOnce(&mut Sender<&mut pipe::Writer>) -> io::Result<()>,
     ) -> i32 {
         // From here on the body may have closed it, or put something else in its place.
         self.pipe.distrust();
@@ -120,8 +119,9 @@ impl Child {
         let sent = match outcome {
             // The body forked, and this is its child: the result is not this one's to send.
             _ if current::child().is_none() => Ok(()),
-            Ok(encoded) => encoded
-                .and_then(|()| complete(sink.0).map_err(|error| CodecError::new(type_name, error))),
+            Ok(encoded) => encoded.and_then(|()| {
+                complete(&mut sink.0).map_err(|error| CodecError::new(type_name, error))
+            }),
             Err(payload) => {
                 let note = panic::describe(&*payload);
                 // Its destructor may panic once more.
@@ -162,7 +162,7 @@ pub(crate) fn send_value<T: Serialize>(
     encoded
 }
 
-fn complete(sender: Sender<&mut pipe::Writer>) -> io::Result<()> {
+fn complete(sender: &mut Sender<&mut pipe::Writer>) -> io::Result<()> {
     sender.complete()
 }
 

@@ -1,20 +1,22 @@
 //! Which call this process is the child of.
 
 use std::cell::Cell;
-use std::process;
-use std::thread::{self, ThreadId};
+
+use nix::unistd::getpid;
 
 use crate::frame::{Sender, Tag};
 use crate::limit::Deadline;
 use crate::report::Report;
 use crate::sys::cell::Published;
 use crate::sys::pipe;
+use crate::sys::threads::this_thread;
 
 /// What this process is, when it is a child.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Current {
-    process: u32,
-    body: ThreadId,
+    process: i32,
+    /// The thread that runs the body.
+    body: u64,
     deadline: Deadline,
     /// Of the call whose deadline that is.
     call: Report,
@@ -23,31 +25,17 @@ pub(crate) struct Current {
 
 static CURRENT: Published<Current> = Published::new();
 
-/// Right after the fork, by the thread that will run the body.
-pub(crate) fn become_child(deadline: Deadline, call: Report, pipe: i32) {
-    let (process, body) = (process::id(), thread::current().id());
-    WAITS_IN.set(None);
-    CURRENT.publish(Current { process, body, deadline, call, pipe });
-}
-
-/// In a child that serves one call after another: this is the next. The one before has left nothing.
-#[cfg(feature = "pool")]
-pub(crate) fn become_child_again(deadline: Deadline, call: Report, pipe: i32) {
-    let (process, body) = (process::id(), thread::current().id());
-    CURRENT.replace_unseen(Current { process, body, deadline, call, pipe });
-}
-
 /// In a child: the body runs on this thread, and not on the one that forked.
 #[cfg(feature = "tokio")]
 pub(crate) fn move_body_here() {
     if let Some(current) = child() {
-        CURRENT.publish(Current { body: thread::current().id(), ..current.clone() });
+        CURRENT.publish(Current { body: this_thread(), ..*current });
     }
 }
 
 /// Of the process this is, if it is a child and not one that a body forked by itself.
 pub(crate) fn child() -> Option<&'static Current> {
-    CURRENT.get().filter(|current| current.process == process::id())
+    CURRENT.get().filter(|current| current.process == getpid().as_raw())
 }
 
 thread_local! {
@@ -60,22 +48,42 @@ pub(crate) fn waits_in() -> Option<&'static str> {
     WAITS_IN.get()
 }
 
-/// From now on this thread waits in a call of that function, until this is dropped.
-pub(crate) struct Waiting(Option<&'static str>);
+/// From now on this thread waits in a call of that function, until this is dropped. In a child: nobody
+/// asks anywhere else.
+pub(crate) struct Waiting {
+    is_told: bool,
+    before: Option<&'static str>,
+}
 
 impl Waiting {
     pub(crate) fn begin(function: &'static str) -> Self {
-        Self(WAITS_IN.replace(Some(function)))
+        let is_told = child().is_some();
+        let before = is_told.then(|| WAITS_IN.replace(Some(function))).flatten();
+        Self { is_told, before }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        WAITS_IN.set(self.0);
+        if self.is_told {
+            WAITS_IN.set(self.before);
+        }
     }
 }
 
 impl Current {
+    /// What a child is going to be whose body this thread will run.
+    pub(crate) fn coming(deadline: Deadline, call: Report) -> Self {
+        Self { process: 0, body: this_thread(), deadline, call, pipe: -1 }
+    }
+
+    /// In the child, right after the fork, or between two calls: this is it now.
+    #[inline]
+    pub(crate) fn begin(self, pipe: i32) {
+        WAITS_IN.set(None);
+        CURRENT.publish_alone(Self { process: getpid().as_raw(), pipe, ..self });
+    }
+
     /// The nearest deadline of this call and those it is nested in.
     pub(crate) fn deadline(&self) -> Deadline {
         self.deadline
@@ -88,7 +96,7 @@ impl Current {
 
     /// Whether this is the thread whose panic ends the body.
     pub(crate) fn is_body_thread(&self) -> bool {
-        self.body == thread::current().id()
+        self.body == this_thread()
     }
 
     /// Says a last word from the panic hook, when there will be no unwinding out of the body.

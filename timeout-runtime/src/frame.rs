@@ -13,6 +13,7 @@
 //! the number of bytes, so that a value is only a value when all of it arrived. A length over
 //! [`MAX_PAYLOAD`] or a wrong magic is not ours: the reader stops there.
 
+mod gathered;
 mod receiver;
 #[cfg(feature = "tokio")]
 mod scanner;

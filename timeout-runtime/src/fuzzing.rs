@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec::{self, from_bytes, to_bytes};
 use crate::error::{CodecError, ErrorKind, RemoteError, io_parts};
-use crate::frame::{End, Receiver, Record, Sender, Tag, header};
+use crate::frame::{End, Receiver, Sender, Tag, header};
 use crate::panic::PanicNote;
 use crate::sys::memory;
 use crate::trace::{Stack, Trace};
@@ -49,7 +49,7 @@ pub fn received<T: DeserializeOwned>(frame: &[u8], steps: &[u8]) -> Option<T> {
     let mut receiver = Receiver::new(Drops::new(frame, steps));
     let value = codec::decode(&mut receiver);
     match receiver.finish() {
-        End::Record(Record { tag: Tag::Complete, .. }) if !receiver.has_more() => value.ok(),
+        End::Complete if !receiver.has_more() => value.ok(),
         _ => None,
     }
 }

@@ -179,6 +179,11 @@ impl Deadline {
         self.0.map_or(Self::NEVER, |instant| Self::after(instant, duration))
     }
 
+    /// As much sooner.
+    pub(crate) fn before(self, duration: Duration) -> Self {
+        Self(self.0.map(|instant| instant.checked_sub(duration).unwrap_or(instant)))
+    }
+
     /// The nearer of two.
     pub(crate) fn min(self, other: Self) -> Self {
         Self(match (self.0, other.0) {

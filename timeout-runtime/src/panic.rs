@@ -98,6 +98,7 @@ fn message(payload: &dyn Any) -> String {
 }
 
 /// In a fresh child, which has not panicked yet.
+#[inline]
 pub(crate) fn forget() {
     LATEST.replace(None);
 }

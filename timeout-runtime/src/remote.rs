@@ -11,7 +11,7 @@ use crate::budget::Budget;
 use crate::child::Sink;
 use crate::codec;
 use crate::error::CodecError;
-use crate::frame::{End, Receiver, Record, Sender, Tag};
+use crate::frame::{End, Receiver, Sender};
 use crate::sys::image::{self, Identity};
 use crate::sys::surroundings::Surroundings;
 
@@ -47,7 +47,7 @@ impl<'a> Arguments<'a> {
     /// Where there are.
     pub fn end(&mut self) -> Result<(), CodecError> {
         let why = match self.receiver.finish() {
-            End::Record(Record { tag: Tag::Complete, .. }) => return Ok(()),
+            End::Complete => return Ok(()),
             End::Broken(why) => why,
             _ => "the end is missing".to_owned(),
         };

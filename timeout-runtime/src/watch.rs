@@ -54,10 +54,19 @@ pub(crate) struct Watch {
     slate: Option<Slate>,
     stacks: Option<Stacks>,
     hang: Option<Hang>,
+    /// The deadline is near, and what the body is doing was looked at.
+    foreseen: bool,
     /// What the child prints, where a harness would not see it.
     echo: Option<Echo>,
     events: Events,
 }
+
+/// So long before the deadline it is looked what the body is doing, which takes a while.
+const LEAD: Duration = Duration::from_micros(300);
+
+/// So much later than asked for the kernel may wake who waits (`PR_SET_TIMERSLACK`); for the rest of the
+/// time one looks again and again.
+const SLACK: Duration = Duration::from_micros(50);
 
 /// More than any pipe holds.
 const MOST_DRAINED: usize = 16 << 20;
@@ -147,6 +156,7 @@ impl Watch {
             slate,
             stacks: None,
             hang: None,
+            foreseen: false,
             echo: None,
             events: Events::default(),
         }
@@ -196,6 +206,11 @@ impl Watch {
         while !self.ended && !self.is_stuck() {
             self.wait(false);
         }
+        if !matches!(self.stage, Stage::Running { .. }) {
+            // A thread of the child that is still on its way out, on this processor, would keep the kernel
+            // waiting awake, for milliseconds.
+            std::thread::yield_now();
+        }
         let (status, usage) = self.reap_all();
         // Whoever could print is gone now, but for what has left the group.
         self.echo.take().into_iter().for_each(Echo::finish);
@@ -216,6 +231,9 @@ impl Watch {
             | Stage::Killed { why: Why::Cancel, .. } => (ErrorKind::Cancelled, true),
             _ => (own_end(status), false),
         };
+        if self.ended && matches!(kind, ErrorKind::Exited(0)) {
+            self.slate.take().into_iter().for_each(Slate::keep);
+        }
         let stacks = match &kind {
             ErrorKind::Signaled { signal, .. } => Slate::crash_of(self.slate.as_ref(), *signal),
             ErrorKind::TimedOut { .. } => {
@@ -244,7 +262,24 @@ impl Watch {
     /// One wait: for bytes if they are wanted, for what is printed, for the end, and for the next
     /// step of escalation.
     fn wait(&mut self, for_bytes: bool) {
-        self.wait_until(self.next_step(), for_bytes);
+        match self.stage {
+            Stage::Running { until } if !self.foreseen => {
+                self.wait_until(until.before(LEAD), for_bytes);
+                if until.before(LEAD).has_passed() {
+                    self.foresee();
+                }
+            }
+            Stage::Running { until } => self.wait_until(until.before(SLACK), for_bytes),
+            _ => self.wait_until(self.next_step(), for_bytes),
+        }
+    }
+
+    #[cold]
+    fn foresee(&mut self) {
+        if matches!(self.stage, Stage::Running { .. }) && !self.ended {
+            self.hang = self.process.doing();
+            self.foreseen = true;
+        }
     }
 
     /// A short one, for the end.
@@ -306,8 +341,7 @@ impl Watch {
 
     /// A wait that does not wait.
     fn look(&mut self) {
-        let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
-        self.ended |= self.process.wait([None; 2], now).ended;
+        self.ended |= self.process.wait([None; 2], now()).ended;
     }
 
     /// Look whether the child has ended, which the caller of this did; read the clock; enforce the
@@ -337,15 +371,23 @@ impl Watch {
         matches!(self.stage, Stage::Killed { until, .. } if until.has_passed())
     }
 
+    /// Apart, for what it needs of the stack a call that ends in time does without.
+    #[cold]
+    #[inline(never)]
     fn stop(&mut self, why: Why) {
         if self.ended || !matches!(self.stage, Stage::Running { .. }) {
             return;
         }
         if why == Why::Deadline {
             self.events.deadline();
-            // Before the question, which interrupts whatever it does.
-            self.hang = self.process.doing();
-            self.stacks = Some(Slate::stacks_of(self.slate.as_ref(), &mut self.process));
+            if !self.foreseen {
+                // Before the question, which interrupts whatever it does.
+                self.hang = self.process.doing();
+            }
+            let (slate, hang) = (self.slate.as_ref(), self.hang.as_ref());
+            self.stacks = Some(Slate::stacks_of(slate, &mut self.process, hang));
+        } else {
+            self.hang = None;
         }
         if self.grace == Some(Duration::ZERO) {
             return self.send_sigkill(why);
@@ -358,7 +400,7 @@ impl Watch {
 
     fn send_sigterm(&mut self, why: Why) {
         let until = Deadline::after(Instant::now(), self.grace);
-        let held = self.process.terminate();
+        let held = self.process.terminate(self.slate.as_ref().map_or(0, Slate::held));
         self.events.signal("SIGTERM");
         self.stage = Stage::Terminating { until, why, held };
     }
@@ -374,6 +416,10 @@ impl Watch {
         // What the kernel refused (the child was another user's for a moment) it may allow later.
         self.stage = Stage::Killed { again: after(Duration::from_millis(100)), until, why };
     }
+}
+
+fn now() -> Deadline {
+    Deadline::after(Instant::now(), Some(Duration::ZERO))
 }
 
 /// When to look again whether descendants have ended, of which nothing tells.

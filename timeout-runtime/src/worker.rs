@@ -13,7 +13,7 @@ use nix::unistd::{Pid, getppid};
 
 use crate::child::served::State;
 use crate::child::{Child, Sink};
-use crate::current;
+use crate::current::Current;
 use crate::frame::{End, Receiver, Record, Tag};
 use crate::limit::{Deadline, Limit};
 use crate::panic;
@@ -24,6 +24,7 @@ use crate::sys::output::capture::Diverted;
 use crate::sys::privilege::is_privileged;
 use crate::sys::slate::Slate;
 use crate::sys::spin::Spin;
+use crate::sys::threads::this_thread;
 use crate::sys::{self, exit, image, pipe};
 
 /// The variable that tells such a process from any other. It is gone before a body runs.
@@ -134,11 +135,11 @@ fn serve_all(inherited: Inherited) -> ! {
     panic::wants_stack();
     image::write_for(0);
     let mut child = Child::fresh(results);
-    current::become_child(Deadline::NEVER, Report::new("", Limit::never()), child.number());
+    Current::coming(Deadline::NEVER, Report::new("", Limit::never())).begin(child.number());
     // Without one there is no trace.
     let memory = pipe::inherited(inherited.slate).ok();
     if let Some(slate) = memory.and_then(|memory| Slate::of(memory.as_fd())) {
-        slate.listen();
+        slate.listen(this_thread());
         hang::answer_here();
     }
     let requests = File::from(requests);
@@ -155,7 +156,7 @@ fn serve_next<'a>(child: &mut Child, requests: &'a File, state: &mut Option<Stat
     let request = match receiver.first() {
         Some(End::Record(Record { tag: Tag::Request, payload })) => Request::from_bytes(&payload),
         // The caller needs this process no more.
-        Some(End::Missing | End::Record(Record { tag: Tag::Complete, .. })) => exit::now(0),
+        Some(End::Missing | End::Complete) => exit::now(0),
         _ => None,
     };
     let Some(request) = request else { exit::now(FAILED) };
@@ -201,7 +202,7 @@ fn prepare(child: &mut Child, request: &Request) -> io::Result<()> {
     let now = Instant::now();
     let started = now.checked_sub(request.elapsed).unwrap_or(now);
     let report = Report::begun(function, limit, started);
-    current::become_child_again(Deadline::after(now, request.left), report, child.number());
+    Current::coming(Deadline::after(now, request.left), report).begin(child.number());
     child.hold_to(request.budget);
     sys::platform::relight_fuse(request.fuse.unwrap_or_default());
     Ok(())

@@ -223,7 +223,7 @@ fn report(seen: &mut Seen, before: Left, after: Left) -> ExitCode {
     of_bare.print("bare forks", calls.next_multiple_of(PART));
     println!("{turns} turns of calls, {} of them of {LONG:?} and more:", long.len());
     print_spans(&long.iter().map(|turn| turn.span).collect::<Vec<_>>());
-    long.sort_by_key(|turn| Reverse(turn.span.worked));
+    long.sort_by_key(|turn| Reverse(turn.span.held_up()));
     for Turn { number, span } in long.iter().take(3) {
         let (kind, Span { elapsed, waited, worked }) = (number % KINDS, span);
         println!(

@@ -60,6 +60,8 @@ impl Sink<'_> {
                 }
                 output
             }
+            // A body that is run here ends as one that panics, and not its caller.
+            Err(error) if current::child().is_none() => panic!("there is no runtime: {error}"),
             Err(error) => self.refuse(&error),
         }
     }

@@ -5,8 +5,9 @@ use super::{HEADER, MAX_PAYLOAD, Record, Tag, parse_header};
 /// What is read at once when little is asked for.
 const CHUNK: usize = 64 << 10;
 
-/// What is read first.
-const SMALL: usize = 1_000;
+/// What is read first: most values are no longer. There is room for it without the allocator, whose
+/// memory a fork makes costly to write to.
+const SMALL: usize = 256;
 
 /// The caller's end: a [`Read`] of the value's bytes for the decoder, then the closing record.
 ///
@@ -14,7 +15,9 @@ const SMALL: usize = 1_000;
 /// closing record there is no value.
 pub(crate) struct Receiver<R> {
     source: R,
-    buffer: Vec<u8>,
+    small: [u8; SMALL],
+    /// In the place of the small one, once that is used up.
+    large: Vec<u8>,
     /// What of the buffer holds bytes, and what of these was used up.
     filled: usize,
     used: usize,
@@ -27,7 +30,9 @@ pub(crate) struct Receiver<R> {
 /// How a frame ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// A record that is not data.
+    /// The value is whole.
+    Complete,
+    /// A record that is neither data nor that.
     Record(Record),
     /// The source ended first.
     Missing,
@@ -37,7 +42,13 @@ pub(crate) enum End {
 
 impl<R: Read> Receiver<R> {
     pub(crate) fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), filled: 0, used: 0, left: 0, total: 0, end: None }
+        let (small, large) = ([0; SMALL], Vec::new());
+        Self { source, small, large, filled: 0, used: 0, left: 0, total: 0, end: None }
+    }
+
+    #[inline]
+    fn buffer(&self) -> &[u8] {
+        if self.large.is_empty() { &self.small } else { &self.large }
     }
 
     /// How many bytes of the value were announced.
@@ -61,15 +72,13 @@ impl<R: Read> Receiver<R> {
 
     /// Reads on to the frame's end, over what the decoder left of the value.
     pub(crate) fn finish(&mut self) -> End {
-        let mut left_over = 0;
-        loop {
-            match self.end.take() {
-                Some(End::Record(Record { tag: Tag::Complete, .. })) if left_over > 0 => {
-                    return End::Broken(format!("{left_over} bytes came after the value"));
-                }
-                Some(end) => return end,
-                None => left_over += self.skip(),
+        self.advance();
+        let left_over = if self.left == 0 { 0 } else { self.skip() };
+        match self.end.take() {
+            Some(End::Complete) if left_over > 0 => {
+                End::Broken(format!("{left_over} bytes came after the value"))
             }
+            end => end.unwrap_or(End::Missing),
         }
     }
 
@@ -104,11 +113,10 @@ impl<R: Read> Receiver<R> {
         self.filled > self.used || self.source.read(&mut [0]).is_ok_and(|n| n > 0)
     }
 
-    fn skip(&mut self) -> usize {
-        self.read(&mut [0; 4 << 10]).unwrap_or_else(|_failed| {
-            self.end = Some(End::Missing);
-            0
-        })
+    /// So many bytes are left of the value; without the source there is no end.
+    #[cold]
+    fn skip(&mut self) -> u64 {
+        io::copy(self, &mut io::sink()).unwrap_or_default()
     }
 
     /// Goes to the next data record that is not empty, or to the end.
@@ -129,11 +137,15 @@ impl<R: Read> Receiver<R> {
             self.total += length as u64;
             return Ok(());
         }
+        if tag == Tag::Complete {
+            let mut total = self.total.to_le_bytes();
+            let is_said = length == total.len() && self.take(&mut total).map(|()| true)?;
+            let is_whole = is_said && total == self.total.to_le_bytes();
+            let lost = || End::Broken("bytes of the value are missing".to_owned());
+            return Err(if is_whole { End::Complete } else { lost() });
+        }
         let mut payload = vec![0; length];
         self.take(&mut payload)?;
-        if tag == Tag::Complete && payload != self.total.to_le_bytes() {
-            return Err(End::Broken("bytes of the value are missing".to_owned()));
-        }
         Err(End::Record(Record { tag, payload }))
     }
 
@@ -154,7 +166,7 @@ impl<R: Read> Receiver<R> {
     #[expect(clippy::inline_always, reason = "so that the length of a number is known here")]
     pub(crate) fn take_ready(&mut self, bytes: &mut [u8]) -> bool {
         let length = bytes.len();
-        let ready = self.buffer.get(self.used..self.filled).unwrap_or_default();
+        let ready = self.buffer().get(self.used..self.filled).unwrap_or_default();
         match ready.get(..length) {
             Some(ready) if length <= self.left => {
                 bytes.copy_from_slice(ready);
@@ -167,7 +179,7 @@ impl<R: Read> Receiver<R> {
     }
 
     fn copy(&mut self, bytes: &mut [u8]) -> usize {
-        let ready = &self.buffer[self.used..self.filled];
+        let ready = &self.buffer()[self.used..self.filled];
         let length = ready.len().min(bytes.len());
         bytes[..length].copy_from_slice(&ready[..length]);
         self.used += length;
@@ -175,17 +187,16 @@ impl<R: Read> Receiver<R> {
     }
 
     fn refill(&mut self) -> io::Result<usize> {
-        // The first reads are small: most values are, and what is smaller than a kilobyte the allocator
-        // has at hand. After that it keeps its length: to fill it with zeros again would cost more than
-        // a short read.
-        self.buffer = match self.buffer.len() {
-            0 => vec![0; SMALL],
-            SMALL => vec![0; 4 << 10],
-            CHUNK => std::mem::take(&mut self.buffer),
-            _ => vec![0; CHUNK],
-        };
+        match self.large.len() {
+            0 if self.filled == 0 => {}
+            0 => self.large = vec![0; 4 << 10],
+            // It keeps its length: to fill it with zeros again would cost more than a short read.
+            CHUNK => {}
+            _ => self.large = vec![0; CHUNK],
+        }
         (self.filled, self.used) = (0, 0);
-        self.filled = self.source.read(&mut self.buffer)?;
+        let buffer = if self.large.is_empty() { &mut self.small[..] } else { &mut self.large };
+        self.filled = self.source.read(buffer)?;
         Ok(self.filled)
     }
 
@@ -269,10 +280,6 @@ mod tests {
         (value, receiver.finish())
     }
 
-    fn complete(total: u64) -> End {
-        End::Record(Record { tag: Tag::Complete, payload: total.to_le_bytes().into() })
-    }
-
     /// A source that gives one byte at a time.
     struct Drops<'a>(&'a [u8]);
 
@@ -291,7 +298,7 @@ mod tests {
                 let parts: Vec<&[u8]> = value.chunks(step).collect();
                 let (back, end) = received(&framed(&parts));
                 assert!(back == value, "{size} bytes in steps of {step}");
-                assert_eq!(end, complete(size as u64));
+                assert_eq!(end, End::Complete);
             }
         }
     }
@@ -302,7 +309,7 @@ mod tests {
         let mut receiver = Receiver::new(Drops(&bytes));
         let mut value = [0; 200];
         receiver.read_exact(&mut value).unwrap();
-        assert_eq!(receiver.finish(), complete(200));
+        assert_eq!(receiver.finish(), End::Complete);
         assert_eq!((value[99], value[100]), (7, 8));
     }
 
@@ -341,7 +348,7 @@ mod tests {
         bytes.push(0);
         let mut receiver = Receiver::new(&*bytes);
         receiver.read_exact(&mut [0; 5]).unwrap();
-        assert_eq!(receiver.finish(), complete(5));
+        assert_eq!(receiver.finish(), End::Complete);
         assert!(receiver.has_more());
     }
 

@@ -1,5 +1,6 @@
 use std::io::{self, Write};
 
+use super::gathered::Gathered;
 use super::{HEADER, MAX_PAYLOAD, Tag, header};
 
 /// So much is gathered before it is written; what comes in larger pieces is not gathered.
@@ -13,7 +14,7 @@ const SMALL: u64 = 3 << 10;
 pub(crate) struct Sender<W> {
     sink: W,
     /// Begins with room for a header, then the payload so far of a data record.
-    buffer: Vec<u8>,
+    gathered: Gathered,
     total: u64,
 }
 
@@ -23,49 +24,47 @@ impl Sender<Vec<u8>> {
     pub(crate) fn into_frame(mut self) -> Vec<u8> {
         self.close_frame();
         if self.sink.is_empty() {
-            return self.buffer;
+            return self.gathered.into_vec();
         }
-        self.sink.extend(self.buffer);
+        self.sink.extend(self.gathered.as_slice());
         self.sink
     }
 }
 
 impl<W: Write> Sender<W> {
     pub(crate) fn new(sink: W) -> Self {
-        let mut buffer = Vec::with_capacity(1 << 10);
-        buffer.resize(HEADER, 0);
-        Self { sink, buffer, total: 0 }
+        Self { sink, gathered: Gathered::zeros(HEADER), total: 0 }
     }
 
-    /// The value is whole. For a small one this is the only write.
-    pub(crate) fn complete(mut self) -> io::Result<()> {
+    /// The value is whole: nothing comes after this. For a small one it is the only write.
+    pub(crate) fn complete(&mut self) -> io::Result<()> {
         self.close_frame();
-        self.sink.write_all(&self.buffer)
+        self.sink.write_all(self.gathered.as_slice())
     }
 
     /// As [`complete`](Self::complete), and one more word, which is asked for when no write of the
     /// value can have to wait any more: in the same write, for a small value.
     #[cfg(feature = "pool")]
     pub(crate) fn complete_and(
-        mut self,
+        &mut self,
         tag: Tag,
         payload: impl FnOnce() -> [u8; 8],
     ) -> io::Result<()> {
         self.close_frame();
         if self.total > SMALL {
-            self.sink.write_all(&self.buffer)?;
-            self.buffer.clear();
+            self.sink.write_all(self.gathered.as_slice())?;
+            self.gathered.clear();
         }
         let payload = payload();
-        self.buffer.extend(header(tag, payload.len()));
-        self.buffer.extend(payload);
-        self.sink.write_all(&self.buffer)
+        self.gather(&header(tag, payload.len()));
+        self.gather(&payload);
+        self.sink.write_all(self.gathered.as_slice())
     }
 
     fn close_frame(&mut self) {
         self.close_data_record();
-        self.buffer.extend(header(Tag::Complete, size_of::<u64>()));
-        self.buffer.extend(self.total.to_le_bytes());
+        self.gather(&header(Tag::Complete, size_of::<u64>()));
+        self.gather(&self.total.to_le_bytes());
     }
 
     /// Anything else that is to be said; a payload that is too long is cut.
@@ -77,25 +76,36 @@ impl<W: Write> Sender<W> {
         self.sink.write_all(&record)
     }
 
-    /// Puts the header before what was gathered; after that the buffer can be written.
+    /// Puts the header before what was gathered; after that it can be written.
     fn close_data_record(&mut self) {
-        let length = self.buffer.len() - HEADER;
+        let length = self.gathered.len() - HEADER;
         self.total += length as u64;
         if length == 0 {
-            self.buffer.clear();
+            self.gathered.clear();
         } else {
-            self.buffer[..HEADER].copy_from_slice(&header(Tag::Data, length));
+            self.gathered.as_mut_slice()[..HEADER].copy_from_slice(&header(Tag::Data, length));
         }
     }
 
-    #[cold]
-    fn write_large(&mut self, bytes: &[u8]) -> io::Result<()> {
+    #[inline]
+    fn gather(&mut self, bytes: &[u8]) {
+        if !self.gathered.has_taken(bytes) {
+            self.gathered.take(bytes, HEADER + CHUNK);
+        }
+    }
+
+    #[inline(never)]
+    fn write_slowly(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.gathered.len() + bytes.len() <= HEADER + CHUNK {
+            self.gather(bytes);
+            return Ok(());
+        }
         self.close_data_record();
-        self.sink.write_all(&self.buffer)?;
-        self.buffer.resize(HEADER, 0);
-        self.buffer.truncate(HEADER);
+        self.sink.write_all(self.gathered.as_slice())?;
+        self.gathered.clear();
+        self.gather(&[0; HEADER]);
         if bytes.len() < CHUNK {
-            self.buffer.extend(bytes);
+            self.gather(bytes);
             return Ok(());
         }
         for part in bytes.chunks(MAX_PAYLOAD) {
@@ -116,11 +126,7 @@ impl<W: Write> Write for Sender<W> {
 
     #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.buffer.len() + bytes.len() <= HEADER + CHUNK {
-            self.buffer.extend_from_slice(bytes);
-            return Ok(());
-        }
-        self.write_large(bytes)
+        if self.gathered.has_taken(bytes) { Ok(()) } else { self.write_slowly(bytes) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -19,6 +19,7 @@ use crate::report::Report;
 use crate::sys::output::capture::{Capture, Question};
 use crate::sys::output::{Prepared, Streams};
 use crate::sys::slate::{self, Slate};
+use crate::sys::threads::this_thread;
 use crate::sys::{self, pipe};
 use crate::watch::{Ended, Watch};
 
@@ -115,19 +116,20 @@ impl<'a> Start<'a> {
         let slate = Slate::new();
         let Terms { deadline, grace, budget, .. } = self.terms;
         let fuse = self.terms.fuse();
-        let (visible, report) = self.terms.visible();
+        // All that can be known before is: what a fresh child touches for the first time costs the most.
+        let left = fuse.remaining().map(|left| left.max(FUSE));
+        let current = self.terms.current();
+        let thread = this_thread();
         let is_reported = output.is_reported();
         Ok(match sys::fork::fork()? {
             sys::fork::Side::Child => {
                 drop(reader);
                 match slate {
-                    Some(slate) => slate.listen(),
+                    Some(slate) => slate.listen(thread),
                     None => slate::disown(),
                 }
-                if let Some(left) = fuse.remaining() {
-                    sys::platform::light_fuse(left.max(FUSE));
-                }
-                Forked::Child(Child::new(writer, visible, report, output, question).within(budget))
+                left.into_iter().for_each(sys::platform::light_fuse);
+                Forked::Child(Child::new(writer, current, output, question).within(budget))
             }
             sys::fork::Side::Caller(process) => {
                 let printed = question.map(Question::into_reader);

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::budget::{Bounds, Budget};
-use crate::current;
+use crate::current::{self, Current};
 use crate::error::{Error, ErrorKind, StoppedBy};
 use crate::limit::Deadline;
 use crate::report::Report;
@@ -65,6 +65,11 @@ impl<'a> Terms<'a> {
             }
             _ => (self.deadline, *self.report),
         }
+    }
+
+    pub(super) fn current(&self) -> Current {
+        let (deadline, report) = self.visible();
+        Current::coming(deadline, report)
     }
 
     pub(super) fn too_late(&self) -> Error {

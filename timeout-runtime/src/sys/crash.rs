@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use nix::errno::Errno;
 
-use super::slate::{self, Page, Slate};
+use super::slate::{self, Page, ROOM, Slate};
 use super::{hang, platform};
 use crate::error::Untraced;
 use crate::trace::Stacks;
@@ -46,12 +46,13 @@ impl Slate {
 }
 
 /// In a fresh child.
-pub(super) fn watch() {
+#[inline]
+pub(super) fn watch(page: &Page) {
     CRASHED.store(0, Ordering::Relaxed);
     if !is_possible() {
         return;
     }
-    stand_elsewhere();
+    stand_on(page);
     for signal in SIGNALS {
         install(signal);
     }
@@ -68,7 +69,19 @@ pub(super) fn watch_again(signal: i32) {
 /// Whether the unwinder takes no lock: a crash must not become a hang. Found out in the caller, once.
 pub(crate) fn is_possible() -> bool {
     static IS: OnceLock<bool> = OnceLock::new();
-    *IS.get_or_init(|| cfg!(feature = "backtrace") && platform::unwinds_without_locks())
+    *IS.get_or_init(|| {
+        let is_possible = cfg!(feature = "backtrace") && platform::unwinds_without_locks();
+        if is_possible {
+            // What the unwinder calls for the first time the loader has to find, which takes time and
+            // more of a stack than there is for a handler.
+            let mut frames = 0;
+            super::stack::each_from(None, 0, |_| {
+                frames += 1;
+                frames < 8
+            });
+        }
+        is_possible
+    })
 }
 
 /// The handler of the standard library, if it is there at the first call.
@@ -98,6 +111,7 @@ fn action_of(signal: i32) -> libc::sigaction {
     }
 }
 
+#[inline]
 fn install(signal: i32) {
     // SAFETY: zero is valid for both, and the first is completed.
     let (mut action, mut old): (libc::sigaction, libc::sigaction) = unsafe { (zeroed(), zeroed()) };
@@ -126,6 +140,7 @@ fn install(signal: i32) {
 }
 
 /// Of a thread of the library's own, whose overflow it tells.
+#[inline]
 fn own_handler() -> usize {
     #[cfg(any(feature = "pool", feature = "tokio"))]
     return super::overflow::handler();
@@ -133,31 +148,21 @@ fn own_handler() -> usize {
     libc::SIG_DFL
 }
 
+#[inline]
 fn before_of(signal: i32) -> Option<&'static AtomicUsize> {
     SIGNALS.iter().position(|known| *known == signal).and_then(|place| BEFORE.get(place))
 }
 
-/// What a stack of the standard library's for this purpose has is too little for an unwinder.
-const ROOM: usize = 64 << 10;
-
-#[repr(align(16))]
-struct Room(std::cell::UnsafeCell<[u8; ROOM]>);
-
-// SAFETY: it is one thread's, the body's, to which it is given.
-unsafe impl Sync for Room {}
-
-/// Of the thread that forked.
-static STACK: Room = Room(std::cell::UnsafeCell::new([0; ROOM]));
-
-/// Gives this thread a stack for handlers, unless it has a large one.
-fn stand_elsewhere() {
-    // SAFETY: zero is valid for it; the room is never freed.
+/// Gives this thread, the body's, a stack for handlers, unless it has a large one.
+#[inline]
+fn stand_on(page: &Page) {
+    // SAFETY: zero is valid for it; in a child the pages are never unmapped.
     unsafe {
         let mut old: libc::stack_t = zeroed();
         libc::sigaltstack(ptr::null(), &raw mut old);
         let is_there = old.ss_flags & libc::SS_DISABLE == 0;
         if !is_there || old.ss_size < ROOM {
-            let own = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: ROOM };
+            let own = libc::stack_t { ss_sp: page.room.get().cast(), ss_flags: 0, ss_size: ROOM };
             libc::sigaltstack(&raw const own, ptr::null_mut());
         }
     }
@@ -217,8 +222,8 @@ fn note(page: &Page, signal: i32, address: Option<u64>, context: *mut libc::c_vo
     }
 }
 
-/// So much is needed of a stack that is for handlers alone; 3.4 KiB were measured.
-const NEEDED: usize = 4 << 10;
+/// So much is needed of a stack that is for handlers alone; 2.2 KiB were measured.
+const NEEDED: usize = 3 << 10;
 
 /// Threads of the body have what the standard library gave them, or the body.
 fn has_room() -> bool {

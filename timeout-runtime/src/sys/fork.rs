@@ -30,6 +30,7 @@ pub(crate) enum Side {
 /// process and not its number. The handle itself is taken while the child is certainly there,
 /// because the child waits at [`gate`] until the caller has taken it. So no step of a call can hit
 /// a stranger, even if other code reaps the child with `waitpid(-1)`.
+#[inline]
 pub(crate) fn fork() -> io::Result<Side> {
     let caller = getpid();
     // Held back on both sides: the child must not run the caller's handlers, and a SIGCHLD handler
@@ -66,6 +67,7 @@ fn take(child: Pid) -> io::Result<Process> {
 
 /// Waits until the caller has made this process a group leader, which it does once it has a
 /// handle on it. The caller is usually first: then this is one system call.
+#[inline]
 fn gate(caller: Pid) {
     let own = getpid();
     let mut looks = 0u32;

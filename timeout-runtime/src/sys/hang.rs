@@ -20,8 +20,9 @@ use nix::sys::signal::Signal;
 
 use super::process::Process;
 use super::slate::{self, BEGUN, LISTENING, MOST_THREADS, Note, Page, Slate};
+use super::threads::this_thread;
 use super::{crash, platform};
-use crate::error::Untraced;
+use crate::error::{Hang, Untraced};
 use crate::limit::Deadline;
 use crate::trace::{Stack, Stacks};
 
@@ -32,10 +33,12 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(5);
 
 impl Slate {
-    /// In a fresh child: from now on its threads answer, and crashes are told.
-    pub(crate) fn listen(self) {
+    /// In a fresh child, whose body that thread will run: from now on its threads answer, and crashes
+    /// are told.
+    #[inline]
+    pub(crate) fn listen(self, body: u64) {
         let page = self.adopt();
-        BODY.store(this_thread(), Ordering::Relaxed);
+        BODY.store(body, Ordering::Relaxed);
         // SAFETY: zero is valid, and is completed here.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = reply as *const () as libc::sighandler_t;
@@ -44,20 +47,26 @@ impl Slate {
         if unsafe { libc::sigaction(libc::SIGURG, &raw const action, ptr::null_mut()) } == 0 {
             page.state.store(LISTENING, Ordering::Release);
         }
-        crash::watch();
+        crash::watch(page);
     }
 
     /// In the caller: the stacks of the child, the body's first, or why there are none.
-    pub(crate) fn stacks_of(slate: Option<&Self>, process: &mut Process) -> Stacks {
-        slate.ok_or_else(Self::why_none).and_then(|slate| slate.ask(process))
+    ///
+    /// What it was doing a moment ago spares a look at whether it can answer.
+    pub(crate) fn stacks_of(
+        slate: Option<&Self>,
+        process: &mut Process,
+        hang: Option<&Hang>,
+    ) -> Stacks {
+        slate.ok_or_else(Self::why_none).and_then(|slate| slate.ask(process, hang))
     }
 
-    fn ask(&self, process: &mut Process) -> Stacks {
+    fn ask(&self, process: &mut Process, hang: Option<&Hang>) -> Stacks {
         let page = self.page();
         if page.state.load(Ordering::Acquire) != BEGUN {
             return Err(Untraced::NotBegun);
         }
-        if process.is_stopped() {
+        if hang.map_or_else(|| process.is_stopped(), |hang| *hang == Hang::Stopped) {
             return Err(Untraced::Stopped);
         }
         let threads = list(page, process);
@@ -72,11 +81,13 @@ impl Slate {
             let is_open = |((note, _), silence): ((&Note, &i32), &Silence)| {
                 !note.is_written() && !silence.is_certain()
             };
+            let said = page.said.load(Ordering::Acquire);
             let is_done = !notes.clone().zip(&silences).any(is_open);
-            let look = Deadline::after(Instant::now(), Some(step));
-            if is_done || until.has_passed() || process.wait([None; 2], look).ended {
+            let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
+            if is_done || until.has_passed() || process.wait([None; 2], now).ended {
                 break;
             }
+            platform::wait_for_change(&page.said, said, step);
             step = (step * 2).min(Duration::from_millis(2));
             if begun.elapsed() >= looks {
                 looks *= 2;
@@ -101,6 +112,15 @@ impl Slate {
             return Err(stacks[0].missing.unwrap_or(Untraced::Silent));
         }
         Ok(stacks)
+    }
+
+    /// In the caller: how many threads of the child it keeps from going on. The first is one that only
+    /// waits, where the body has another.
+    pub(crate) fn held(&self) -> usize {
+        let page = self.page();
+        let asked = page.asked.load(Ordering::Acquire).min(MOST_THREADS);
+        let answered = page.notes[..asked].iter().filter(|note| note.is_written()).count();
+        answered + usize::from(page.body.load(Ordering::Acquire) != 0)
     }
 
     /// In the caller, once it has sent what ends the child: the threads may go on.
@@ -167,12 +187,6 @@ fn signal_body(signal: i32) {
     unsafe { libc::pthread_kill(body as libc::pthread_t, signal) };
 }
 
-/// By the name that the C library gives it, a number or a pointer.
-fn this_thread() -> u64 {
-    // SAFETY: it cannot fail.
-    unsafe { libc::pthread_self() as u64 }
-}
-
 extern "C" fn reply(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let errno = Errno::last_raw();
     if let Some(page) = slate::own() {
@@ -200,6 +214,8 @@ fn answer(page: &Page, notes: &[Note], context: *const libc::c_void) {
     let note = if is_body { notes.first() } else { notes[1..].iter().find(is_own) };
     if let Some(note) = note.filter(|note| !note.is_written()) {
         note.write(is_body, platform::interrupted(context));
+        page.said.fetch_add(1, Ordering::AcqRel);
+        platform::wake(&page.said);
     }
 }
 

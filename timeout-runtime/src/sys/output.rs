@@ -75,8 +75,7 @@ impl Prepared {
             let holder = Holder::new(contended, deadline)?;
             return Ok(holder.map(|holder| Self { settled: false, holder: Some(holder) }));
         }
-        flush_c();
-        let settled = threads::is_alone() && flush();
+        let settled = flush_c() && threads::is_alone() && flush();
         Ok(Some(Self { settled, holder: None }))
     }
 
@@ -87,11 +86,12 @@ impl Prepared {
 
     /// In the child: makes both streams usable, with nothing of the caller's in them, and prints
     /// with them what `then` prints. If that cannot be, says so over the pipe and ends.
+    #[inline]
     pub(crate) fn settle_in_child<T>(self, pipe: i32, then: impl FnOnce() -> T) -> T {
-        discard_c();
         if self.settled {
             return then();
         }
+        discard_c();
         if let Some(holder) = self.holder {
             holder.release_in_child();
         }

@@ -7,7 +7,7 @@
 //! lives through it.
 #![expect(unsafe_code, reason = "see the heading")]
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 #[cfg(feature = "pool")]
 use std::os::fd::FromRawFd;
@@ -16,7 +16,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::fstat;
 
 use super::retry;
 
@@ -27,7 +26,7 @@ pub(crate) struct Reader(OwnedFd);
 /// The child's end.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    file: File,
+    file: OwnedFd,
     /// Device and inode of the pipe, by which a descriptor is known to be still this pipe.
     identity: (u64, u64),
     /// Where the caller's own process holds the other end.
@@ -159,8 +158,7 @@ pub(crate) fn pipe() -> io::Result<(Reader, Writer)> {
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let caller = (std::process::id(), reader.as_raw_fd());
     let identity = identity(&writer)?;
-    let writer =
-        Writer { file: writer.into(), identity, caller, written: 0, trusted: true, torn: false };
+    let writer = Writer { file: writer, identity, caller, written: 0, trusted: true, torn: false };
     Ok((Reader(reader), writer))
 }
 
@@ -187,7 +185,7 @@ fn above_stdio(end: OwnedFd) -> io::Result<OwnedFd> {
 }
 
 fn identity(end: impl AsFd) -> nix::Result<(u64, u64)> {
-    let stat = fstat(end)?;
+    let stat = super::platform::stat(end)?;
     #[allow(clippy::useless_conversion, reason = "the types differ between systems")]
     Ok((stat.st_dev.try_into().unwrap_or(u64::MAX), stat.st_ino.into()))
 }
@@ -222,7 +220,7 @@ impl Writer {
     /// In a process that was started afresh.
     #[cfg(feature = "pool")]
     pub(crate) fn inherited(number: i32, caller: (u32, i32)) -> io::Result<Self> {
-        let file = File::from(inherited(number)?);
+        let file = inherited(number)?;
         let identity = identity(&file)?;
         Ok(Self { file, identity, caller, written: 0, trusted: true, torn: false })
     }
@@ -252,7 +250,7 @@ impl Writer {
     pub(crate) fn reopen(&self) -> io::Result<Self> {
         let (process, descriptor) = self.caller;
         let path = format!("/proc/{process}/fd/{descriptor}");
-        let file = OpenOptions::new().write(true).open(path)?;
+        let file = OpenOptions::new().write(true).open(path)?.into();
         let mut writer = Self { file, trusted: false, ..*self };
         writer.check()?;
         Ok(writer)
@@ -328,7 +326,7 @@ mod tests {
         assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         writer.distrust();
         writer.write_all(b"x").unwrap();
-        writer.file = OpenOptions::new().write(true).open("/dev/null").unwrap();
+        writer.file = OpenOptions::new().write(true).open("/dev/null").unwrap().into();
         writer.distrust();
         assert!(writer.write_all(b"lost").is_err());
         again.write_all(b"y").unwrap();

@@ -13,6 +13,8 @@ use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction,
 };
 
+use super::platform;
+
 /// All signals held back on this thread, until this is dropped.
 pub(crate) struct HeldBack(SigSet);
 
@@ -38,27 +40,20 @@ impl Drop for HeldBack {
 /// - the handlers of SIGSEGV and SIGBUS: the standard library's tell of a stack overflow;
 /// - SIGPIPE, SIGHUP, SIGINT and SIGQUIT where they are ignored: Rust's own start-up, `nohup` and
 ///   the shell's `&` ignore them for all that a program starts.
+#[inline]
 pub(crate) fn reset_in_child() {
     const KEPT_IGNORED: [i32; 4] = [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
 
-    // SAFETY: zero is a valid `sigaction`: SIG_DFL, no flags, an empty mask.
-    let default: libc::sigaction = unsafe { std::mem::zeroed() };
     for signal in 1..=last_signal() {
         if matches!(signal, libc::SIGSEGV | libc::SIGBUS | libc::SIGKILL | libc::SIGSTOP) {
             continue;
         }
-        // SAFETY: as above.
-        let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
-        // SAFETY: both point to live `sigaction`s. It fails for the two signals that the C
-        // library keeps to itself, and changes nothing then.
-        unsafe { libc::sigaction(signal, &raw const default, &raw mut before) };
-        if KEPT_IGNORED.contains(&signal) && before.sa_sigaction == libc::SIG_IGN {
-            // SAFETY: it was in force a moment ago.
-            unsafe { libc::sigaction(signal, &raw const before, std::ptr::null_mut()) };
+        if !KEPT_IGNORED.contains(&signal) || !platform::is_ignored(signal) {
+            platform::set_default(signal);
         }
     }
-    super::platform::end_with_caller();
-    let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+    platform::end_with_caller();
+    platform::hold_none_back();
 }
 
 #[cfg(target_os = "linux")]

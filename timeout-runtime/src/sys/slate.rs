@@ -10,6 +10,7 @@
 //! as long as it lives. What is on them are atomics, for which zero is valid.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use std::cell::{Cell, UnsafeCell};
 #[cfg(feature = "pool")]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
@@ -17,13 +18,24 @@ use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
 
+use nix::unistd::getpid;
+
 use crate::current;
 use crate::error::Untraced;
 use crate::trace::Stack;
 
 /// The shared pages.
 #[derive(Debug)]
-pub(crate) struct Slate(NonNull<Page>);
+pub(crate) struct Slate {
+    pages: NonNull<Page>,
+    /// The process that has mapped them for itself and its children; zero where they are a file's.
+    owner: i32,
+}
+
+thread_local! {
+    /// Of a call that needed nothing of it, for the next.
+    static SPARE: Cell<Option<Slate>> = const { Cell::new(None) };
+}
 
 // SAFETY: it points to atomics.
 unsafe impl Send for Slate {}
@@ -38,6 +50,8 @@ pub(super) struct Page {
     pub(super) body: AtomicI32,
     /// The threads that are asked, by the notes that are theirs: the body's comes first.
     pub(super) asked: AtomicUsize,
+    /// Changes when one of them has said all.
+    pub(super) said: AtomicU32,
     /// One of them has asked the others.
     pub(super) is_passed_on: AtomicBool,
     /// SIGTERM was sent: the threads that were asked may go on.
@@ -46,7 +60,13 @@ pub(super) struct Page {
     pub(super) signal: AtomicI32,
     pub(super) crash: Note,
     pub(super) notes: [Note; MOST_THREADS],
+    /// The child's: a stack for its handlers. Here, for where a program has its own data, it would part
+    /// what a fresh child writes to.
+    pub(super) room: UnsafeCell<[u8; ROOM]>,
 }
+
+/// What a stack of the standard library's for handlers has is too little for an unwinder.
+pub(super) const ROOM: usize = 64 << 10;
 
 /// The child could say something; it has begun with the body. Before that it is zero.
 pub(super) const LISTENING: u32 = 1;
@@ -145,18 +165,35 @@ impl Slate {
         if !cfg!(feature = "backtrace") {
             return None;
         }
-        Self::map(libc::MAP_SHARED | libc::MAP_ANON, -1)
+        let owner = getpid().as_raw();
+        // What this process had before a fork is its parent's, who may be using it.
+        let spare = SPARE.try_with(Cell::take).ok().flatten().filter(|spare| spare.owner == owner);
+        spare.or_else(|| Self::map(libc::MAP_SHARED | libc::MAP_ANON, -1, owner))
+    }
+
+    /// In the caller, of a child that has ended: another may have it, if nothing was said there.
+    pub(crate) fn keep(self) {
+        let page = self.page();
+        let is_asked = page.asked.load(Ordering::Acquire) != 0;
+        let is_crashed = page.signal.load(Ordering::Acquire) != 0;
+        if self.owner != 0 && !is_asked && !is_crashed {
+            page.state.store(0, Ordering::Release);
+            page.body.store(0, Ordering::Release);
+            // The one that was there goes, and this too where the thread is about to end.
+            let _ = SPARE.try_with(|spare| spare.replace(Some(self)));
+        }
     }
 
     pub(super) fn why_none() -> Untraced {
         if cfg!(feature = "backtrace") { Untraced::NoMemory } else { Untraced::FeatureOff }
     }
 
-    fn map(flags: libc::c_int, descriptor: libc::c_int) -> Option<Self> {
+    fn map(flags: libc::c_int, descriptor: libc::c_int, owner: i32) -> Option<Self> {
         let (size, protection) = (size_of::<Page>(), libc::PROT_READ | libc::PROT_WRITE);
         // SAFETY: a new mapping at an address of the kernel's choice.
         let page = unsafe { libc::mmap(ptr::null_mut(), size, protection, flags, descriptor, 0) };
-        if page == libc::MAP_FAILED { None } else { NonNull::new(page.cast()).map(Self) }
+        let pages = NonNull::new(page.cast()).filter(|_| page != libc::MAP_FAILED)?;
+        Some(Self { pages, owner })
     }
 
     /// One that a process of the same build can share, by way of the descriptor.
@@ -175,19 +212,20 @@ impl Slate {
         if !cfg!(feature = "backtrace") {
             return None;
         }
-        Self::map(libc::MAP_SHARED, memory.as_raw_fd())
+        Self::map(libc::MAP_SHARED, memory.as_raw_fd(), 0)
     }
 
     pub(super) fn page(&self) -> &Page {
         // SAFETY: mapped as long as this lives.
-        unsafe { self.0.as_ref() }
+        unsafe { self.pages.as_ref() }
     }
 
     /// In a fresh child: from now on this is where it writes. It stays for as long as the process does.
+    #[inline]
     pub(super) fn adopt(self) -> &'static Page {
         BASE.store(0, Ordering::Relaxed);
-        OWN.store(self.0.as_ptr(), Ordering::Release);
-        let page = self.0;
+        OWN.store(self.pages.as_ptr(), Ordering::Release);
+        let page = self.pages;
         std::mem::forget(self);
         // SAFETY: see the heading.
         unsafe { page.as_ref() }
@@ -197,7 +235,7 @@ impl Slate {
 impl Drop for Slate {
     fn drop(&mut self) {
         // SAFETY: mapped by `map`, and nobody has a reference any more.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<Page>()) };
+        unsafe { libc::munmap(self.pages.as_ptr().cast(), size_of::<Page>()) };
     }
 }
 
@@ -244,5 +282,47 @@ pub(crate) fn rest() {
 fn say(state: u32) {
     if let Some(page) = own() {
         page.state.store(state, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, feature = "backtrace"))]
+mod tests {
+    use super::*;
+
+    fn spare() -> Option<Slate> {
+        SPARE.take()
+    }
+
+    #[test]
+    fn the_pages_of_a_call_that_said_nothing_there_are_the_next_ones() {
+        let first = Slate::new().unwrap();
+        let at = first.pages;
+        first.page().state.store(BEGUN, Ordering::Release);
+        first.keep();
+        let second = Slate::new().unwrap();
+        assert_eq!(second.pages, at);
+        assert_eq!(second.page().state.load(Ordering::Acquire), 0);
+        assert!(spare().is_none());
+    }
+
+    #[test]
+    fn pages_on_which_something_was_said_are_not() {
+        let asked = Slate::new().unwrap();
+        asked.page().asked.store(1, Ordering::Release);
+        asked.keep();
+        assert!(spare().is_none());
+        let crashed = Slate::new().unwrap();
+        crashed.page().signal.store(libc::SIGSEGV, Ordering::Release);
+        crashed.keep();
+        assert!(spare().is_none());
+    }
+
+    #[test]
+    fn what_was_kept_before_a_fork_stays_the_parents() {
+        let mut kept = Slate::new().unwrap();
+        kept.owner += 1;
+        SPARE.set(Some(kept));
+        assert_eq!(Slate::new().unwrap().owner, getpid().as_raw());
+        assert!(spare().is_none());
     }
 }

@@ -18,6 +18,12 @@ use std::sync::OnceLock;
 pub(crate) use self::own::Own;
 use crate::current;
 
+/// By the name that the C library gives it, a number or a pointer; in a fork it is the same.
+pub(crate) fn this_thread() -> u64 {
+    // SAFETY: it cannot fail.
+    unsafe { libc::pthread_self() as u64 }
+}
+
 /// Whether this process has surely no thread but the current one.
 pub(crate) fn is_alone() -> bool {
     never_had_another() || current::child().is_some() && has_no_other()

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{Stage, Watch};
+use crate::sys::threads;
 
 /// So long such a thread has to begin, before the work is done without one: the program may have
 /// given all of them something to do that does not end. On a busy machine a thread takes a while.
@@ -72,6 +73,16 @@ pub(crate) async fn apart<T: Send + 'static>(
 ) -> Option<T> {
     // It panics where the system has no thread left.
     catch_unwind(AssertUnwindSafe(|| spawn_blocking(work))).ok()?.await.ok()
+}
+
+/// Work that others need not wait for, which is quick in a process of one thread.
+pub(super) fn spare(work: impl FnOnce() + Send + 'static) {
+    if threads::is_alone() {
+        work();
+    } else {
+        // Where the system has no thread left it is not done.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(spawn_blocking(work))));
+    }
 }
 
 /// Leaves the child to threads for blocking work. Each tells it to end and then waits a moment at a

@@ -15,11 +15,13 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Sleep, sleep_until};
 
+use super::apart::spare;
 use super::turn::turn;
 use super::{Ended, Stage, Watch, apart};
 use crate::frame::{End, HEADER, Receiver, Record, Scanner, Tag};
 use crate::limit::Deadline;
 use crate::sys::pipe;
+use crate::sys::platform::{make_room, wanted};
 use crate::sys::readiness::readiness;
 
 /// A watch whose child is waited for by a task.
@@ -67,6 +69,9 @@ impl Gathering {
 
     fn register(&mut self) -> io::Result<()> {
         if let Some(watch) = &self.watch {
+            if let Some(wanted) = wanted(&watch.pipe) {
+                spare(move || make_room(wanted));
+            }
             self.pipe = Some(readiness(&watch.pipe)?);
             self.end = watch.process.end().map(readiness).transpose()?;
             self.printed = watch.echo.as_ref().map(readiness).transpose()?;

@@ -2,12 +2,10 @@
 
 use std::io::{self, Cursor};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
 
-use super::{Asked, Ended, Stage, Watch};
+use super::{Asked, Ended, Stage, Watch, now};
 use crate::echo::Echo;
 use crate::error::ErrorKind;
-use crate::limit::Deadline;
 use crate::start::terms::Terms;
 use crate::sys::process::Ready;
 
@@ -19,14 +17,13 @@ impl Watch {
         self.stage = Stage::Running { until };
         self.gathered = Cursor::default();
         self.stacks = None;
-        (self.closed, self.drained, self.hang) = (false, 0, None);
+        (self.closed, self.drained, self.foreseen) = (false, 0, false);
         self.asked = if is_first { Asked::New } else { Asked::Waiting };
     }
 
     /// Whether the child waits for a call, and nothing else has come from it.
     pub(crate) fn is_quiet(&mut self) -> bool {
-        let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
-        self.process.wait([Some(self.pipe.as_fd()), None], now) == Ready::default()
+        self.process.wait([Some(self.pipe.as_fd()), None], now()) == Ready::default()
     }
 
     /// Whether nobody has told the child to end.

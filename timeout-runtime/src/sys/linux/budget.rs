@@ -5,12 +5,13 @@
 //! clock that the process's own time drives.
 
 use std::io;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::{fuse, proc};
+use super::fuse::Timer;
+use super::proc;
 
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it cannot")]
 pub(crate) fn can_limit_memory() -> io::Result<()> {
@@ -41,7 +42,7 @@ pub(crate) fn free_memory() {
 }
 
 /// SIGXCPU, and SIGKILL for a body that goes on.
-pub(super) static TIMERS: [AtomicPtr<libc::c_void>; 2] = [const { AtomicPtr::new(fuse::NONE) }; 2];
+pub(super) static TIMERS: [Timer; 2] = [const { Timer::none() }; 2];
 
 /// So much more processor time a body has that handles SIGXCPU.
 const TO_CLEAN_UP: Duration = Duration::from_secs(1);
@@ -52,12 +53,12 @@ pub(crate) fn limit_cpu(more: Duration) -> io::Result<()> {
     for (timer, (signal, after)) in
         TIMERS.iter().zip([(libc::SIGXCPU, more), (libc::SIGKILL, clean)])
     {
-        fuse::light(timer, libc::CLOCK_PROCESS_CPUTIME_ID, signal, after)?;
+        timer.light(libc::CLOCK_PROCESS_CPUTIME_ID, signal, after)?;
     }
     Ok(())
 }
 
 #[cfg(feature = "pool")]
 pub(crate) fn free_cpu() {
-    TIMERS.iter().for_each(fuse::put_out);
+    TIMERS.iter().for_each(Timer::put_out);
 }

@@ -12,9 +12,8 @@
 //! that, says the same words as before and was not scheduled yet.
 
 use std::fs;
-use std::path::Path;
 
-use super::calls;
+use super::{calls, proc};
 use crate::error::Hang;
 
 /// `None` where the kernel does not tell.
@@ -38,7 +37,7 @@ const MOST: usize = 256;
 
 #[derive(Debug, PartialEq)]
 struct Thread {
-    number: u64,
+    number: i32,
     state: u8,
     said: Said,
     /// How often it was scheduled.
@@ -57,8 +56,9 @@ enum Wait {
 }
 
 fn look(process: i32) -> Option<Vec<Thread>> {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
-    threads.take(MOST).map(|thread| Thread::read(&thread.ok()?.path())).collect()
+    let mut numbers = Vec::new();
+    proc::each_thread(process, |thread| numbers.push(thread));
+    numbers.into_iter().take(MOST).map(|thread| Thread::read(process, thread)).collect()
 }
 
 /// Whether all threads wait for each other, and one at least for a lock.
@@ -68,11 +68,13 @@ fn wait_for_ever(threads: &[Thread]) -> bool {
 }
 
 impl Thread {
-    fn read(folder: &Path) -> Option<Self> {
-        let number = folder.file_name()?.to_str()?.parse().ok()?;
-        let said = Said::parse(&fs::read_to_string(folder.join("syscall")).ok()?);
+    fn read(process: i32, number: i32) -> Option<Self> {
+        let (mut said, mut status) = ([0; 256], [0; 4096]);
+        let path = format_args!("/proc/{process}/task/{number}/syscall\0");
+        let said = Said::parse(proc::text(path, &mut said)?);
         // Afterwards, see above.
-        let status = fs::read_to_string(folder.join("status")).ok()?;
+        let path = format_args!("/proc/{process}/task/{number}/status\0");
+        let status = proc::text(path, &mut status)?;
         let (_, state) = status.split_once("State:\t")?;
         let (_, switches) = status.split_once("voluntary_ctxt_switches:")?;
         let state = state.bytes().next()?;
@@ -86,7 +88,7 @@ impl Thread {
 
     fn waits(&self, threads: &[Self]) -> Option<Wait> {
         let (lock_or_end, value) = self.said.futex()?;
-        let is_number = |thread: &Self| thread.number == value;
+        let is_number = |thread: &Self| u64::from(thread.number.unsigned_abs()) == value;
         match lock_or_end {
             _ if self.state != b'S' => None,
             Futex::Private => Some(Wait::Lock),
@@ -200,7 +202,7 @@ mod tests {
         drop(call);
     }
 
-    fn asleep(number: u64, said: &str) -> Thread {
+    fn asleep(number: i32, said: &str) -> Thread {
         Thread { number, state: b'S', said: Said::parse(said), switches: String::new() }
     }
 

@@ -8,6 +8,7 @@
 /// From now on `exit(3)` runs the handlers that this process registered itself, then ends it:
 /// those registered before are the caller's, which runs them when it ends.
 #[cfg(target_env = "gnu")]
+#[inline]
 pub(crate) fn end_before_inherited_handlers() {
     unsafe extern "C" {
         // glibc's own, not in POSIX: unlike `atexit`, it tells the handler the exit code.
@@ -32,6 +33,18 @@ pub(crate) fn end_before_inherited_handlers() {
 /// musl has no `on_exit`: there the inherited handlers run in the child too.
 #[cfg(not(target_env = "gnu"))]
 pub(crate) fn end_before_inherited_handlers() {}
+
+/// Whether this process has children, dead ones too.
+#[inline]
+pub(crate) fn has_children() -> bool {
+    let flags = libc::WNOHANG | libc::WNOWAIT | libc::WEXITED | libc::__WALL;
+    // SAFETY: zero is valid for it: plain numbers. It lives through the call, which fails for want of
+    // children alone: why is not looked at, for that costs a fresh child more than the call.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_ALL, 0, &raw mut info, flags) == 0
+    }
+}
 
 /// Closes whatever the body left open, but for the standard streams.
 pub(super) fn close_all() {

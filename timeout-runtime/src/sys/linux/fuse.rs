@@ -7,70 +7,89 @@
 
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Duration;
 
 /// In a fresh child: SIGKILL after this time, on the monotonic clock, whatever signals the body
 /// blocks. A program that the body becomes by `exec` has no such timer.
 ///
 /// The caller is first, unless it was killed, is stopped, or does not look at its call.
+#[inline]
 pub(crate) fn light_fuse(after: Duration) {
     // Where there is none to be had (RLIMIT_SIGPENDING), there is no last resort.
-    let _ = light(&FUSE, libc::CLOCK_MONOTONIC, libc::SIGKILL, after);
+    let _ = FUSE.light(libc::CLOCK_MONOTONIC, libc::SIGKILL, after);
 }
 
 /// As [`light_fuse`], again and again; zero puts it out.
 #[cfg(feature = "pool")]
 pub(crate) fn relight_fuse(after: Duration) {
     if after.is_zero() {
-        put_out(&FUSE);
+        FUSE.put_out();
     } else {
         light_fuse(after);
     }
 }
 
-static FUSE: AtomicPtr<libc::c_void> = AtomicPtr::new(NONE);
+static FUSE: Timer = Timer::none();
 
 /// In a fresh child, which has none of its caller's timers.
+#[inline]
 pub(crate) fn forget_timers() {
-    [&FUSE].into_iter().chain(&super::budget::TIMERS).for_each(|timer| {
-        timer.store(NONE, Ordering::Relaxed);
-    });
+    [&FUSE].into_iter().chain(&super::budget::TIMERS).for_each(Timer::forget);
 }
-
-pub(super) const NONE: *mut libc::c_void = ptr::without_provenance_mut(usize::MAX);
 
 /// A timer that ends with the process: made when it is first lit.
-pub(super) fn light(
-    place: &AtomicPtr<libc::c_void>,
-    clock: libc::clockid_t,
-    signal: i32,
-    after: Duration,
-) -> io::Result<()> {
-    let mut timer = place.load(Ordering::Relaxed);
-    if timer == NONE {
-        // SAFETY: zero is valid for it, and it is completed below.
-        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
-        event.sigev_notify = libc::SIGEV_SIGNAL;
-        event.sigev_signo = signal;
-        // SAFETY: both live through the call.
-        if unsafe { libc::timer_create(clock, &raw mut event, &raw mut timer) } != 0 {
-            return Err(io::Error::last_os_error());
+pub(super) struct Timer {
+    is_made: AtomicBool,
+    timer: AtomicPtr<libc::c_void>,
+}
+
+impl Timer {
+    pub(super) const fn none() -> Self {
+        Self { is_made: AtomicBool::new(false), timer: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    #[inline]
+    fn forget(&self) {
+        // To write costs a fresh child more than to look.
+        if self.is_made.load(Ordering::Relaxed) {
+            self.is_made.store(false, Ordering::Relaxed);
         }
-        place.store(timer, Ordering::Relaxed);
     }
-    set(timer, after);
-    Ok(())
+
+    #[inline]
+    pub(super) fn light(
+        &self,
+        clock: libc::clockid_t,
+        signal: i32,
+        after: Duration,
+    ) -> io::Result<()> {
+        if !self.is_made.load(Ordering::Relaxed) {
+            // SAFETY: zero is valid for it, and it is completed below.
+            let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+            event.sigev_notify = libc::SIGEV_SIGNAL;
+            event.sigev_signo = signal;
+            let mut timer = ptr::null_mut();
+            // SAFETY: both live through the call.
+            if unsafe { libc::timer_create(clock, &raw mut event, &raw mut timer) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            self.timer.store(timer, Ordering::Relaxed);
+            self.is_made.store(true, Ordering::Relaxed);
+        }
+        set(self.timer.load(Ordering::Relaxed), after);
+        Ok(())
+    }
+
+    #[cfg(feature = "pool")]
+    pub(super) fn put_out(&self) {
+        if self.is_made.load(Ordering::Relaxed) {
+            set(self.timer.load(Ordering::Relaxed), Duration::ZERO);
+        }
+    }
 }
 
-#[cfg(feature = "pool")]
-pub(super) fn put_out(place: &AtomicPtr<libc::c_void>) {
-    match place.load(Ordering::Relaxed) {
-        NONE => {}
-        timer => set(timer, Duration::ZERO),
-    }
-}
-
+#[inline]
 fn set(timer: *mut libc::c_void, after: Duration) {
     // SAFETY: zero is valid for it, and it is completed below.
     let mut time: libc::itimerspec = unsafe { std::mem::zeroed() };

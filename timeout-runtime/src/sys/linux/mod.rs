@@ -2,28 +2,44 @@
 
 mod budget;
 mod calls;
+#[cfg(feature = "tokio")]
+mod descriptors;
 mod doing;
 mod exit;
 mod fuse;
+mod futex;
+mod pipe;
 mod proc;
 mod process;
 mod registers;
+// Where the kernel's structure begins otherwise, or nobody has looked: by the C library.
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    path = "../portable/signals.rs"
+)]
+mod signals;
 mod stack;
 mod stdio;
 mod thread;
 mod tie;
 mod tree;
-mod volume;
 
 pub(crate) use self::budget::{can_limit_memory, limit_cpu, limit_memory};
 #[cfg(feature = "pool")]
 pub(crate) use self::budget::{free_cpu, free_memory};
+#[cfg(feature = "tokio")]
+pub(crate) use self::descriptors::{make_room, wanted};
 pub(crate) use self::exit::end_before_inherited_handlers;
+#[cfg(feature = "pool")]
+pub(crate) use self::exit::has_children;
 #[cfg(feature = "pool")]
 pub(crate) use self::fuse::relight_fuse;
 pub(crate) use self::fuse::{forget_timers, light_fuse};
+pub(crate) use self::futex::{wait_for_change, wake};
+pub(crate) use self::pipe::{grow_pipe, stat};
 pub(crate) use self::process::Process;
 pub(crate) use self::registers::{as_if_not_called, interrupted};
+pub(crate) use self::signals::{hold_none_back, is_ignored, set_default};
 pub(crate) use self::stack::this_threads_stack;
 pub(crate) use self::stdio::{discard_c, flush_c};
 pub(crate) use self::thread::{
@@ -31,9 +47,6 @@ pub(crate) use self::thread::{
 };
 pub(crate) use self::tie::{end_with_caller, tie_to};
 pub(crate) use self::tree::end_own;
-#[cfg(feature = "pool")]
-pub(crate) use self::tree::has_children;
-pub(crate) use self::volume::grow_pipe;
 
 /// As debuggers and `top` show it.
 pub(crate) fn name_thread(name: &std::ffi::CStr) {

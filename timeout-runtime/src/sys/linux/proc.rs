@@ -222,6 +222,12 @@ fn read(path: fmt::Arguments<'_>, bytes: &mut [u8]) -> nix::Result<usize> {
     retry(|| nix::unistd::read(&file, bytes))
 }
 
+/// The same, if it is text.
+pub(super) fn text<'a>(path: fmt::Arguments<'_>, bytes: &'a mut [u8]) -> Option<&'a str> {
+    let length = read(path, bytes).ok()?;
+    std::str::from_utf8(bytes.get(..length)?).ok()
+}
+
 /// The path ends with a NUL.
 fn open_at(path: fmt::Arguments<'_>) -> nix::Result<OwnedFd> {
     let mut bytes = [0; 64];

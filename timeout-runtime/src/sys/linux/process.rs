@@ -55,7 +55,10 @@ impl Process {
     }
 
     /// Waits for bytes in a pipe or for the end of the process, whichever is first, until the
-    /// deadline. One system call; the time is taken afresh after each signal that interrupts it.
+    /// deadline at most. One system call; the time is taken afresh after each signal that interrupts it.
+    ///
+    /// The kernel takes the liberty to wake who waits a thousandth of the time too late. So this wakes
+    /// too early by twice that, and who waits for the deadline waits again.
     pub(crate) fn wait(&mut self, pipes: [Option<BorrowedFd<'_>>; 2], until: Deadline) -> Ready {
         let watch = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
         let mut watched =
@@ -66,7 +69,8 @@ impl Process {
             count += 1;
         }
         let watched = &mut watched[..count];
-        let result = retry(|| ppoll(watched, until.remaining().map(timespec), None));
+        let early = |remaining: Duration| remaining - remaining / 512;
+        let result = retry(|| ppoll(watched, until.remaining().map(early).map(timespec), None));
         if result.is_err() {
             // No memory for a moment, or the limit on descriptors is now below the few that are
             // waited for (`poll(2)`): look again soon, without it.
@@ -128,7 +132,19 @@ impl Process {
 
     /// Sends SIGTERM to the child and all its descendants. A child that ends at that is held until
     /// they are gone, for without it they could not be found any more.
-    pub(crate) fn terminate(&mut self) -> Held {
+    ///
+    /// So many of its threads are held already: where these are all, it need not be stopped to see that
+    /// it has nobody.
+    pub(crate) fn terminate(&mut self, threads_held: usize) -> Held {
+        let mut has_children = false;
+        let look = |_| has_children = true;
+        if threads_held > 0
+            && proc::each_child(self.pid.as_raw(), look) <= threads_held
+            && !has_children
+        {
+            self.signal_group(Signal::SIGTERM);
+            return Held::No;
+        }
         self.signal(Signal::SIGSTOP);
         let mut tree = Tree::below(self.pid);
         tree.freeze();

@@ -10,20 +10,24 @@ use std::os::fd::AsFd;
 
 use crate::sys::output::is_writable;
 
-/// Flushes it, if no thread is using it and it cannot block.
+/// Flushes it, if no thread is using it and it cannot block. Whether nothing is left in it.
 ///
 /// Not `fflush(NULL)`: that waits for every stream of the program, one that another thread reads
 /// from included, and in the child it would write the caller's buffers a second time.
-pub(crate) fn flush_c() {
+pub(crate) fn flush_c() -> bool {
     // SAFETY: see the heading.
     unsafe {
-        if __fpending(stdout) == 0 || ftrylockfile(stdout) != 0 {
-            return;
+        if __fpending(stdout) == 0 {
+            return true;
+        }
+        if ftrylockfile(stdout) != 0 {
+            return false;
         }
         if is_writable(std::io::stdout().as_fd()) {
             fflush_unlocked(stdout);
         }
         funlockfile(stdout);
+        __fpending(stdout) == 0
     }
 }
 

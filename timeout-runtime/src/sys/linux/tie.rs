@@ -13,7 +13,6 @@
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, getppid};
 
@@ -28,14 +27,20 @@ static CALLER: AtomicI32 = AtomicI32::new(0);
 
 /// In a fresh child, while signals are held back: it is to be told of the caller's end, and adopts
 /// what is orphaned below it. A caller that ended before this is noticed at the gate of the fork.
+#[inline]
 pub(crate) fn tie_to(caller: Pid) {
     CALLER.store(caller.as_raw(), Ordering::Relaxed);
+    let (number, yes, none): (libc::c_ulong, libc::c_ulong, libc::c_ulong) =
+        (signal().unsigned_abs().into(), 1, 0);
     // SAFETY: integers alone; nix takes no real-time signals. It cannot fail with a valid signal.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal(), 0, 0, 0) };
-    let _ = prctl::set_child_subreaper(true);
+    unsafe {
+        libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, number, none, none, none);
+        libc::syscall(libc::SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, yes, none, none, none);
+    }
 }
 
 /// In a fresh child, before signals are let through.
+#[inline]
 pub(crate) fn end_with_caller() {
     // SAFETY: zero is a valid `sigaction`, completed below.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getpid};
 
-use super::exit::close_all;
+use super::exit::{close_all, has_children};
 use super::proc::{self, State};
 
 /// So many living ones are seen at once; if there are more, they are ended in portions.
@@ -232,11 +232,6 @@ pub(super) fn try_end_own() -> bool {
         pause(look);
     }
     true
-}
-
-pub(crate) fn has_children() -> bool {
-    let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::WEXITED;
-    waitid(Id::All, flags | WaitPidFlag::__WALL) != Err(Errno::ECHILD)
 }
 
 /// False once there is nobody left, dead or alive.

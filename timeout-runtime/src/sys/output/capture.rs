@@ -117,10 +117,13 @@ impl Question {
 /// The standard library takes the buffer out of its place while it formats: what runs inside of
 /// that, and every thread it starts, is not captured. Where nothing is captured, formatting would
 /// hold the lock of stdout instead.
+#[inline]
 pub(crate) fn escape(is_captured: bool, job: impl FnOnce() -> Infallible) -> ! {
-    if !is_captured {
-        match job() {}
-    }
+    if is_captured { escape_by(job) } else { match job() {} }
+}
+
+#[cold]
+fn escape_by(job: impl FnOnce() -> Infallible) -> ! {
     let inside = Inside(Cell::new(Some(job)));
     print!("{inside}");
     // It was not printed. Then it runs here, and what it prints is lost.

@@ -1,8 +1,10 @@
 //! What there is anywhere. What these cannot do, the documentation of the crate lists.
 
 mod process;
+mod signals;
 
 pub(crate) use self::process::Process;
+pub(crate) use self::signals::{hold_none_back, is_ignored, set_default};
 
 /// Nothing portable ties a child to its caller.
 pub(crate) fn tie_to(_: nix::unistd::Pid) {}
@@ -15,6 +17,26 @@ pub(crate) fn end_own() {}
 pub(crate) fn light_fuse(_: std::time::Duration) {}
 
 pub(crate) fn forget_timers() {}
+
+/// Nothing portable waits for a word: whoever does looks again soon.
+pub(crate) fn wait_for_change(
+    _: &std::sync::atomic::AtomicU32,
+    _: u32,
+    at_most: std::time::Duration,
+) {
+    std::thread::sleep(at_most);
+}
+
+pub(crate) fn wake(_: &std::sync::atomic::AtomicU32) {}
+
+/// How a table of descriptors grows is each system's own affair.
+#[cfg(feature = "tokio")]
+pub(crate) fn wanted(_: impl std::os::fd::AsFd) -> Option<i32> {
+    None
+}
+
+#[cfg(feature = "tokio")]
+pub(crate) fn make_room(_: i32) {}
 
 /// No limit on memory that all systems keep counts from a moment on.
 pub(crate) fn can_limit_memory() -> std::io::Result<()> {
@@ -45,6 +67,8 @@ pub(crate) fn free_cpu() {}
 
 pub(crate) fn grow_pipe(_: impl std::os::fd::AsFd) {}
 
+pub(crate) use nix::sys::stat::fstat as stat;
+
 /// Only glibc can tell a handler the exit code: here `exit` in a body runs the handlers that it
 /// inherited.
 pub(crate) fn end_before_inherited_handlers() {}
@@ -55,7 +79,9 @@ pub(crate) fn this_threads_stack() -> Option<std::ops::Range<usize>> {
 }
 
 /// The names by which the C library's streams can be asked differ: here its stdout is left alone.
-pub(crate) fn flush_c() {}
+pub(crate) fn flush_c() -> bool {
+    true
+}
 
 pub(crate) fn discard_c() {}
 

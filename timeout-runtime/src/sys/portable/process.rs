@@ -97,7 +97,7 @@ impl Process {
     }
 
     /// To the group: nothing portable finds who has left it.
-    pub(crate) fn terminate(&mut self) -> Held {
+    pub(crate) fn terminate(&mut self, _: usize) -> Held {
         self.signal_group(Signal::SIGTERM);
         // A stopped process takes no signal but SIGKILL before it goes on.
         self.signal_group(Signal::SIGCONT);
