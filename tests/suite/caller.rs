@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use timeout_runtime::{ErrorKind, Timeout, error::StoppedBy};
 
-use crate::support::{LONG, Traces, beside, eventually, isolated, rerun, spin, text};
+use crate::support::{LONG, Traces, beside, disposition, eventually, isolated, rerun, spin, text};
 
 /// One call of each kind of end.
 fn mixed_ends() {
@@ -51,6 +51,44 @@ fn a_call_in_a_program_with_threads_leaves_nothing_behind() {
                 before.assert_unchanged();
             },
         );
+    });
+}
+
+extern "C" fn of_the_caller(_: i32) {}
+
+/// But for those of a crash, which the standard library has a word to say to.
+#[test]
+fn no_handler_of_the_callers_is_the_childs() {
+    isolated(|| {
+        let handler = of_the_caller as *const () as libc::sighandler_t;
+        let crashes = [libc::SIGSEGV, libc::SIGBUS];
+        let set = |signal: &i32| {
+            // SAFETY: the handler does nothing; where the system has none of that signal, this fails.
+            !crashes.contains(signal) && unsafe { libc::signal(*signal, handler) } != libc::SIG_ERR
+        };
+        let handled: Vec<i32> = (1..=64).filter(set).collect();
+        assert!(handled.len() >= 28, "{handled:?}");
+        let is_the_callers = move |signal: &i32| disposition(*signal) == handler;
+        assert!(handled.iter().all(is_the_callers));
+        let left =
+            Timeout::new(LONG).run(move || (1..=64).filter(is_the_callers).collect::<Vec<i32>>());
+        assert_eq!(left.unwrap(), Vec::<i32>::new());
+    });
+}
+
+#[test]
+fn what_is_ignored_for_all_that_a_program_starts_is_in_the_child_too() {
+    isolated(|| {
+        let kept = [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
+        for signal in kept.into_iter().chain([libc::SIGTERM, libc::SIGUSR1]) {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(signal, libc::SIG_IGN) };
+        }
+        let is_ignored = |signal: &i32| disposition(*signal) == libc::SIG_IGN;
+        let ignored = Timeout::new(LONG).run(|| (1..=64).filter(is_ignored).collect::<Vec<i32>>());
+        let mut ignored = ignored.unwrap();
+        ignored.sort_by_key(|signal| kept.iter().position(|kept| kept == signal));
+        assert_eq!(ignored, kept);
     });
 }
 

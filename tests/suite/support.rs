@@ -14,6 +14,7 @@ use std::{env, fs, thread};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, setuid};
+use timeout_runtime::error::Trace;
 use timeout_runtime::{Error, Timeout};
 
 /// Longer than anything here takes on a busy machine.
@@ -101,7 +102,7 @@ pub fn descriptors() -> Vec<String> {
     open
 }
 
-fn disposition(signal: i32) -> usize {
+pub fn disposition(signal: i32) -> usize {
     // SAFETY: zero is a valid `sigaction`, which lives through the call; nothing is changed.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
@@ -134,12 +135,13 @@ pub fn prompt<T>(run: impl FnOnce(Timeout) -> Result<T, Error>) -> Error {
     error
 }
 
-/// Of a call that hangs, with its trace: a child that has no processor for a tenth of a second cannot
-/// say where it is, and on a busy machine one has to ask again.
+/// Of a call that hangs, with its whole trace: a child that has no processor for a tenth of a second
+/// cannot say where it is, or not all of it, and on a busy machine one has to ask again.
 #[track_caller]
 pub fn traced(hang: impl Fn() -> Error) -> Error {
     let mut errors = (0..10).map(|_| hang());
-    errors.find(|error| error.trace().is_some()).expect("a trace, of ten calls")
+    let is_whole = |trace: &Trace| trace.threads()[0].untraced.is_none();
+    errors.find(|error| error.trace().is_some_and(is_whole)).expect("a trace, of ten calls")
 }
 
 /// An example, or a program of the tests, which cargo builds beside this one.
