@@ -2,6 +2,7 @@
 
 #[cfg(feature = "tokio")]
 pub(crate) mod apart;
+mod escalation;
 #[cfg(feature = "tokio")]
 pub(crate) mod gathering;
 #[cfg(feature = "pool")]
@@ -13,12 +14,13 @@ use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use self::escalation::{LEAD, Stage, Why};
 use crate::echo::Echo;
 use crate::error::{ErrorKind, Hang, StoppedBy, Untraced, Usage};
 use crate::events::Events;
 use crate::limit::Deadline;
 use crate::sys::pipe;
-use crate::sys::process::{Held, Process, Status};
+use crate::sys::process::{Process, Status};
 use crate::sys::slate::Slate;
 #[cfg(feature = "pool")]
 use crate::sys::spin::Spin;
@@ -61,38 +63,12 @@ pub(crate) struct Watch {
     events: Events,
 }
 
-/// So long before the deadline it is looked what the body is doing, which takes a while.
-const LEAD: Duration = Duration::from_micros(300);
-
 /// So much later than asked for the kernel may wake who waits (`PR_SET_TIMERSLACK`); for the rest of the
 /// time one looks again and again.
 const SLACK: Duration = Duration::from_micros(50);
 
 /// More than any pipe holds.
 const MOST_DRAINED: usize = 16 << 20;
-
-/// So long a child may take to end after SIGKILL; gigabytes of memory take a tenth of a second.
-const TO_DIE: Duration = Duration::from_secs(5);
-
-/// How far the escalation has gone.
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    Running {
-        until: Deadline,
-    },
-    /// SIGTERM was sent.
-    Terminating {
-        until: Deadline,
-        why: Why,
-        held: Held,
-    },
-    /// SIGKILL was sent.
-    Killed {
-        again: Deadline,
-        until: Deadline,
-        why: Why,
-    },
-}
 
 /// Whether the child was told to do something a moment ago: there is nothing to be read before it has.
 #[cfg(feature = "pool")]
@@ -104,15 +80,6 @@ enum Asked {
     New,
     /// It was waiting for that.
     Waiting,
-}
-
-/// Why a child was stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
-    Deadline,
-    Cancel,
-    /// What it sent is no value.
-    Useless,
 }
 
 /// How a child ended.
@@ -274,14 +241,6 @@ impl Watch {
         }
     }
 
-    #[cold]
-    fn foresee(&mut self) {
-        if matches!(self.stage, Stage::Running { .. }) && !self.ended {
-            self.hang = self.process.doing();
-            self.foreseen = true;
-        }
-    }
-
     /// A short one, for the end.
     #[cfg(feature = "tokio")]
     fn wait_for(&mut self, moment: Duration) {
@@ -310,15 +269,6 @@ impl Watch {
         passed > Some(0)
     }
 
-    /// When there is something to be done, whatever else happens.
-    fn next_step(&self) -> Deadline {
-        match self.stage {
-            Stage::Terminating { until, held: Held::UntilAlone, .. } => until.min(soon()),
-            Stage::Running { until } | Stage::Terminating { until, .. } => until,
-            Stage::Killed { again, .. } => again,
-        }
-    }
-
     /// Of a child that was told to end, while there are always bytes to read: somebody may write
     /// them in its stead.
     fn look_for_the_end(&mut self) {
@@ -343,88 +293,10 @@ impl Watch {
     fn look(&mut self) {
         self.ended |= self.process.wait([None; 2], now()).ended;
     }
-
-    /// Look whether the child has ended, which the caller of this did; read the clock; enforce the
-    /// deadline. In this order a child that ended in time is never called late.
-    fn escalate(&mut self) {
-        match self.stage {
-            Stage::Running { until } if !self.ended && until.has_passed() => {
-                self.stop(Why::Deadline);
-            }
-            Stage::Terminating { until, why, .. } if !self.ended && until.has_passed() => {
-                self.send_sigkill(why);
-            }
-            Stage::Terminating { until, why, held: Held::UntilAlone } if !self.ended => {
-                let held = self.process.release_if_alone();
-                self.stage = Stage::Terminating { until, why, held };
-            }
-            Stage::Killed { again, why, .. } if !self.ended && again.has_passed() => {
-                self.send_sigkill(why);
-            }
-            _ => {}
-        }
-    }
-
-    /// Not even SIGKILL ends it: the kernel has business with it, such as a file system that does
-    /// not answer.
-    fn is_stuck(&self) -> bool {
-        matches!(self.stage, Stage::Killed { until, .. } if until.has_passed())
-    }
-
-    /// Apart, for what it needs of the stack a call that ends in time does without.
-    #[cold]
-    #[inline(never)]
-    fn stop(&mut self, why: Why) {
-        if self.ended || !matches!(self.stage, Stage::Running { .. }) {
-            return;
-        }
-        if why == Why::Deadline {
-            self.events.deadline();
-            if !self.foreseen {
-                // Before the question, which interrupts whatever it does.
-                self.hang = self.process.doing();
-            }
-            let (slate, hang) = (self.slate.as_ref(), self.hang.as_ref());
-            self.stacks = Some(Slate::stacks_of(slate, &mut self.process, hang));
-        } else {
-            self.hang = None;
-        }
-        if self.grace == Some(Duration::ZERO) {
-            return self.send_sigkill(why);
-        }
-        self.send_sigterm(why);
-        if let Some(slate) = &self.slate {
-            slate.release();
-        }
-    }
-
-    fn send_sigterm(&mut self, why: Why) {
-        let until = Deadline::after(Instant::now(), self.grace);
-        let held = self.process.terminate(self.slate.as_ref().map_or(0, Slate::held));
-        self.events.signal("SIGTERM");
-        self.stage = Stage::Terminating { until, why, held };
-    }
-
-    fn send_sigkill(&mut self, why: Why) {
-        self.process.kill();
-        self.events.signal("SIGKILL");
-        let after = |duration| Deadline::after(Instant::now(), Some(duration));
-        let until = match self.stage {
-            Stage::Killed { until, .. } => until,
-            _ => after(TO_DIE),
-        };
-        // What the kernel refused (the child was another user's for a moment) it may allow later.
-        self.stage = Stage::Killed { again: after(Duration::from_millis(100)), until, why };
-    }
 }
 
 fn now() -> Deadline {
     Deadline::after(Instant::now(), Some(Duration::ZERO))
-}
-
-/// When to look again whether descendants have ended, of which nothing tells.
-fn soon() -> Deadline {
-    Deadline::after(Instant::now(), Some(Duration::from_millis(2)))
 }
 
 fn is_killed(status: Option<Status>) -> bool {

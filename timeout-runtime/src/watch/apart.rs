@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::{Stage, Watch};
+use super::Watch;
+use super::escalation::Stage;
 use crate::sys::threads;
 
 /// So long such a thread has to begin, before the work is done without one: the program may have

@@ -16,8 +16,9 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{Sleep, sleep_until};
 
 use super::apart::spare;
+use super::escalation::Stage;
 use super::turn::turn;
-use super::{Ended, Stage, Watch, apart};
+use super::{Ended, Watch, apart};
 use crate::frame::{End, HEADER, Receiver, Record, Scanner, Tag};
 use crate::limit::Deadline;
 use crate::sys::pipe;

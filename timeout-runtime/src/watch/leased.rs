@@ -3,7 +3,8 @@
 use std::io::{self, Cursor};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::{Asked, Ended, Stage, Watch, now};
+use super::escalation::Stage;
+use super::{Asked, Ended, Watch, now};
 use crate::echo::Echo;
 use crate::error::ErrorKind;
 use crate::start::terms::Terms;

@@ -69,7 +69,7 @@ impl Process {
             count += 1;
         }
         let watched = &mut watched[..count];
-        let early = |remaining: Duration| remaining - remaining / 512;
+        let early = |remaining: Duration| remaining.saturating_sub(remaining / 512);
         let result = retry(|| ppoll(watched, until.remaining().map(early).map(timespec), None));
         if result.is_err() {
             // No memory for a moment, or the limit on descriptors is now below the few that are
