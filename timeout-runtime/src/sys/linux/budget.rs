@@ -42,7 +42,12 @@ pub(crate) fn free_memory() {
 }
 
 /// SIGXCPU, and SIGKILL for a body that goes on.
-pub(super) static TIMERS: [Timer; 2] = [const { Timer::none() }; 2];
+static TIMERS: [Timer; 2] = [const { Timer::none() }; 2];
+
+#[inline]
+pub(super) fn forget() {
+    TIMERS.iter().for_each(Timer::forget);
+}
 
 /// So much more processor time a body has that handles SIGXCPU.
 const TO_CLEAN_UP: Duration = Duration::from_secs(1);

@@ -32,10 +32,9 @@ pub(crate) fn relight_fuse(after: Duration) {
 
 static FUSE: Timer = Timer::none();
 
-/// In a fresh child, which has none of its caller's timers.
 #[inline]
-pub(crate) fn forget_timers() {
-    [&FUSE].into_iter().chain(&super::budget::TIMERS).for_each(Timer::forget);
+pub(super) fn forget() {
+    FUSE.forget();
 }
 
 /// A timer that ends with the process: made when it is first lit.
@@ -50,7 +49,7 @@ impl Timer {
     }
 
     #[inline]
-    fn forget(&self) {
+    pub(super) fn forget(&self) {
         // To write costs a fresh child more than to look.
         if self.is_made.load(Ordering::Relaxed) {
             self.is_made.store(false, Ordering::Relaxed);

@@ -32,9 +32,9 @@ pub(crate) use self::descriptors::{make_room, wanted};
 pub(crate) use self::exit::end_before_inherited_handlers;
 #[cfg(feature = "pool")]
 pub(crate) use self::exit::has_children;
+pub(crate) use self::fuse::light_fuse;
 #[cfg(feature = "pool")]
 pub(crate) use self::fuse::relight_fuse;
-pub(crate) use self::fuse::{forget_timers, light_fuse};
 pub(crate) use self::futex::{wait_for_change, wake};
 pub(crate) use self::pipe::{grow_pipe, stat};
 pub(crate) use self::process::Process;
@@ -52,4 +52,11 @@ pub(crate) use self::tree::end_own;
 pub(crate) fn name_thread(name: &std::ffi::CStr) {
     // It is never refused, and were it, the thread would only have its program's name.
     let _ = nix::sys::prctl::set_name(name);
+}
+
+/// In a fresh child, which has none of its caller's timers.
+#[inline]
+pub(crate) fn forget_timers() {
+    fuse::forget();
+    budget::forget();
 }
