@@ -237,12 +237,12 @@ async fn futures_cross_threads_where_their_arguments_do() {
 async fn nothing_of_it_happens_before_it_is_polled() {
     #[timeout(60, start = "fork")]
     async fn quick() -> bool {
-        timeout_runtime::remaining().is_some_and(|left| left.as_secs_f64() > 57.0)
+        timeout_runtime::remaining().is_some_and(|left| left.as_secs_f64() > 50.0)
     }
     let calls = (quick(), timeout_runtime::Timeout::new(60).run_async(timeout_runtime::remaining));
-    pause(3.0).await;
+    pause(10.0).await;
     assert!(calls.0.await.unwrap());
-    assert!(calls.1.await.unwrap().unwrap().as_secs_f64() > 57.0);
+    assert!(calls.1.await.unwrap().unwrap().as_secs_f64() > 50.0);
 }
 
 #[timeout(60, start = "fork")]
