@@ -156,6 +156,13 @@ fn a_call_that_nobody_joins_ends_too() {
     assert!(error.elapsed() > Duration::from_millis(1100));
 }
 
+/// The timer of the call around it is not its own.
+#[test]
+#[cfg(not(timeout_portable))]
+fn a_call_in_a_body_that_nobody_joins_ends_too() {
+    isolated(a_call_that_nobody_joins_ends_too);
+}
+
 /// A killing that comes from elsewhere is told as what it is.
 #[test]
 fn a_child_that_is_killed_in_time_did_not_time_out() {
