@@ -103,7 +103,7 @@ fn sections(run: &Run) -> Vec<Section> {
             text: "It returns a `u64`; the caller is small. \"Bare\" is what the kernel charges. What \
                    each does when the limit has come is in the table of what each can do. \
                    process-fun does not wait for the end of its child, and that is not counted.",
-            table: calls(run),
+            table: medians(run, "call"),
             plot: plot::calls(&series(run, "call")).map(|svg| ("calls", svg)),
         },
         against(
@@ -122,6 +122,13 @@ fn sections(run: &Run) -> Vec<Section> {
             bytes,
             |point| throughput(point.x / point.median),
         ),
+        Section {
+            title: "A `Vec<u8>` of 64 MiB",
+            text: "To serde it is a sequence of numbers, and so the peers read and write it; that \
+                   serde_bytes is faster a user has to know.",
+            table: medians(run, "vector"),
+            plot: None,
+        },
         Section {
             title: "Late, after the deadline",
             text: "From the deadline to the return of a call whose body sleeps and honours SIGTERM, \
@@ -185,9 +192,9 @@ fn verdicts(run: &Run) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
-fn calls(run: &Run) -> Option<Table> {
+fn medians(run: &Run, plot: &str) -> Option<Table> {
     let mut table = Table::new(["a call", "median", "99th percentile", "samples"]);
-    for series in series(run, "call") {
+    for series in series(run, plot) {
         for point in &series.points {
             table.row([
                 series.name.clone(),

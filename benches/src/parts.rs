@@ -37,6 +37,7 @@ pub const PARTS: &[Part] = &[
     part("calls", "a call by each start method and each peer", rows::calls::run),
     part("memory", "a call against the caller's memory; peers", rows::held::run),
     part("throughput", "results from 64 B to 256 MiB; peers", rows::throughput::run),
+    part("vector", "64 MiB returned as `Vec<u8>`; peers", rows::vector::run),
     part("can", "what each library can, by probes", probes::run),
     Part {
         name: "use",

@@ -10,6 +10,7 @@ pub mod pool;
 pub mod spawn;
 pub mod threads;
 pub mod throughput;
+pub mod vector;
 
 use timeout_runtime::{StartMethod, Timeout};
 

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use process_fun::{ProcessWrapper, process};
+use serde::de::DeserializeOwned;
 
 use super::work;
 use crate::bare;
@@ -19,6 +20,11 @@ fn letters(length: usize) -> String {
 }
 
 #[process]
+fn numbers(length: usize) -> Vec<u8> {
+    work::bytes(length)
+}
+
+#[process]
 fn sleep(seconds: u64) -> u64 {
     work::sleep(seconds)
 }
@@ -26,26 +32,28 @@ fn sleep(seconds: u64) -> u64 {
 const LIMIT: Duration = Duration::from_secs(20);
 
 pub fn number(number: u64) -> Duration {
-    let start = Instant::now();
-    let mut child = double_process(number).expect("it starts");
-    let doubled = child.timeout(LIMIT).expect("it only doubles");
-    let id = id(&child);
-    drop(child);
-    let elapsed = start.elapsed();
+    let (elapsed, doubled) = timed(|| double_process(number).expect("it starts"));
     assert_eq!(doubled, 2 * number);
-    bare::reap(id);
     elapsed
 }
 
 pub fn text(length: usize) -> (Duration, String) {
+    timed(|| letters_process(length).expect("it starts"))
+}
+
+pub fn bytes(length: usize) -> (Duration, Vec<u8>) {
+    timed(|| numbers_process(length).expect("it starts"))
+}
+
+fn timed<T: DeserializeOwned>(call: impl FnOnce() -> ProcessWrapper<T>) -> (Duration, T) {
     let start = Instant::now();
-    let mut child = letters_process(length).expect("it starts");
-    let text = child.timeout(LIMIT).expect("it arrives");
+    let mut child = call();
+    let value = child.timeout(LIMIT).expect("it arrives");
     let id = id(&child);
     drop(child);
     let elapsed = start.elapsed();
     bare::reap(id);
-    (elapsed, text)
+    (elapsed, value)
 }
 
 pub fn overshoot(limit: Duration) -> Duration {

@@ -28,6 +28,10 @@ impl Pool {
         self.0.spawn(number, work::number).join().expect("it only doubles")
     }
 
+    pub fn bytes(&self, length: usize) -> Vec<u8> {
+        self.0.spawn(length, work::bytes).join().expect("it arrives")
+    }
+
     pub fn text(&self, length: usize) -> String {
         self.0.spawn(length, work::text).join().expect("it arrives")
     }

@@ -13,6 +13,10 @@ pub fn number(number: u64) -> u64 {
     Zygote::global().run(work::number, number)
 }
 
+pub fn bytes(length: usize) -> Vec<u8> {
+    Zygote::global().run(work::bytes, length)
+}
+
 pub fn text(length: usize) -> String {
     Zygote::global().run(work::text, length)
 }
