@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Write, stdout};
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -68,6 +69,36 @@ fn of_descriptors_in_a_program_with_threads() {
                 assert_eq!(Timeout::new(LONG).run(|| 8).unwrap(), 8);
             });
         }
+    });
+}
+
+/// A child that has not come to its body, and says nothing, is no end of the body's.
+#[test]
+fn of_descriptors_in_the_child_before_the_body() {
+    static IS_SHORT: AtomicBool = AtomicBool::new(false);
+    extern "C" fn leave_none() {
+        if IS_SHORT.load(Ordering::Relaxed) {
+            let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+            setrlimit(Resource::RLIMIT_NOFILE, 3, hard).unwrap();
+        }
+    }
+    isolated(|| {
+        // SAFETY: the function makes system calls alone, in the child of a fork.
+        unsafe { libc::pthread_atfork(None, None, Some(leave_none)) };
+        beside(&[&|_| thread::sleep(Duration::from_millis(1))], || {
+            assert_eq!(Timeout::new(LONG).run(|| 7).unwrap(), 7);
+            IS_SHORT.store(true, Ordering::Relaxed);
+            let before = Traces::now();
+            let run = Timeout::new(LONG).run(|| 8).unwrap_err();
+            let start = Timeout::new(LONG).start(|| 8).unwrap_err();
+            for error in [run, start] {
+                let ErrorKind::Start(cause) = error.kind() else { panic!("{error:?}") };
+                assert!(cause.to_string().contains("made ready"), "{cause}");
+            }
+            before.assert_unchanged();
+            IS_SHORT.store(false, Ordering::Relaxed);
+            assert_eq!(Timeout::new(LONG).run(|| 9).unwrap(), 9);
+        });
     });
 }
 

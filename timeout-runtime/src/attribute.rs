@@ -50,6 +50,7 @@ pub use crate::__needs_tokio as needs_tokio;
 pub use crate::__with_pool as with_pool;
 #[cfg(feature = "pool")]
 pub use crate::remote::{Arguments, Packing, Parcel, Thunk};
+use crate::start::fork::Meanwhile;
 pub use crate::start::fork::Side;
 
 /// Says which feature is missing, and leaves out what needs it.
@@ -125,7 +126,7 @@ impl<T> Route for T {}
 /// Starts the child of a decorated function. Returns in two processes.
 #[must_use]
 pub fn fork(timeout: Timeout, function: &'static str) -> Side {
-    timeout.start_child(function)
+    timeout.start_child(function, Meanwhile::Waits)
 }
 
 impl Performer {

@@ -43,6 +43,7 @@ impl Child {
         current: Current,
         output: Prepared,
         question: Option<Question>,
+        is_reported: bool,
     ) -> Self {
         #[cfg(feature = "pool")]
         sys::image::write_for_a_copy();
@@ -51,7 +52,6 @@ impl Child {
         current.begin(pipe.number());
         let mut child =
             Self { pipe, is_captured: false, is_kept: false, budget: Budget::default() };
-        let is_reported = output.is_reported() || question.is_some();
         let capture =
             output.settle_in_child(child.pipe.number(), || question.map(Question::answer));
         child.is_captured = capture == Some(Capture::Captured);

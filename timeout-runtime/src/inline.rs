@@ -19,7 +19,7 @@ use crate::error::{CodecError, Error, ErrorKind};
 use crate::frame::{Sender, Tag};
 use crate::panic;
 use crate::report::Report;
-use crate::start::fork::{self, Side};
+use crate::start::fork::{self, Meanwhile, Side};
 use crate::sys::pipe;
 
 /// Who runs a body.
@@ -113,7 +113,7 @@ impl Inline {
             Ok(ends) => ends,
             Err(error) => return Pending::failed(self.0.error(ErrorKind::Start(error))),
         };
-        match fork::start_child(self.0, Bounds::default()) {
+        match fork::start_child(self.0, Bounds::default(), Meanwhile::GoesOn) {
             Side::Child(Performer::Child(child)) => {
                 drop(writer);
                 child.carry(reader)

@@ -30,7 +30,7 @@ use crate::report::Report;
 use crate::start::StartMethod;
 #[cfg(feature = "tokio")]
 use crate::start::fork::awaited;
-use crate::start::fork::{self, Side};
+use crate::start::fork::{self, Meanwhile, Side};
 #[cfg(feature = "pool")]
 use crate::start::fresh;
 use crate::sys::function::assert_is_named;
@@ -214,7 +214,7 @@ impl Timeout {
         T: Serialize + DeserializeOwned,
         F: FnOnce() -> T,
     {
-        Call::new(match self.start_child(function_of::<F>()) {
+        Call::new(match self.start_child(function_of::<F>(), Meanwhile::GoesOn) {
             Side::Child(Performer::Child(child)) => child.run(body),
             Side::Child(Performer::Inline(inline)) => inline.start(body),
             Side::Caller(pending) => pending,
@@ -271,7 +271,7 @@ impl Timeout {
         T: Serialize + DeserializeOwned,
         F: FnOnce() -> T,
     {
-        match self.start_child(function) {
+        match self.start_child(function, Meanwhile::Waits) {
             Side::Child(performer) => performer.run(body),
             Side::Caller(pending) => pending.join(),
         }
@@ -287,9 +287,10 @@ impl Timeout {
     }
 
     /// The one way to a child. Returns in two processes.
-    pub(crate) fn start_child(&self, function: &'static str) -> Side {
+    #[inline]
+    pub(crate) fn start_child(&self, function: &'static str, meanwhile: Meanwhile) -> Side {
         match self.start_method {
-            StartMethod::Fork => fork::start(self.report(function), self.bounds()),
+            StartMethod::Fork => fork::start(self.report(function), self.bounds(), meanwhile),
             #[cfg(feature = "pool")]
             StartMethod::Spawn | StartMethod::Pool => Side::Caller(self.cannot_cross(function)),
         }

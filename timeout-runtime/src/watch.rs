@@ -143,6 +143,11 @@ impl Watch {
         &self.events
     }
 
+    /// Whether the child has come to the body.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.slate.as_ref().is_some_and(Slate::has_begun)
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
@@ -170,6 +175,7 @@ impl Watch {
 
     /// Waits for the end, reaps, and says how it was.
     pub(crate) fn finish(&mut self) -> Ended {
+        self.give_way();
         while !self.ended && !self.is_stuck() {
             self.wait(false);
         }
@@ -209,6 +215,19 @@ impl Watch {
             _ => None,
         };
         Ended { kind, stopped, stacks, hang: self.hang.take(), usage }
+    }
+
+    /// Lets a child go that has said its last word, and is most often on this processor, where it was
+    /// interrupted by that being read. Who sleeps until its end is woken on another, which was idle and
+    /// has nothing of this process in its caches: that costs more than all else that is done here.
+    fn give_way(&mut self) {
+        for _ in 0..2 {
+            if self.ended || !matches!(self.stage, Stage::Running { .. }) {
+                return;
+            }
+            std::thread::yield_now();
+            self.look();
+        }
     }
 
     /// The child's own status, which nobody has to wait for.

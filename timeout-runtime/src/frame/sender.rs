@@ -37,6 +37,7 @@ impl<W: Write> Sender<W> {
     }
 
     /// The value is whole: nothing comes after this. For a small one it is the only write.
+    #[inline]
     pub(crate) fn complete(&mut self) -> io::Result<()> {
         self.close_frame();
         self.sink.write_all(self.gathered.as_slice())
@@ -61,6 +62,7 @@ impl<W: Write> Sender<W> {
         self.sink.write_all(self.gathered.as_slice())
     }
 
+    #[inline]
     fn close_frame(&mut self) {
         self.close_data_record();
         self.gather(&header(Tag::Complete, size_of::<u64>()));
@@ -76,6 +78,7 @@ impl<W: Write> Sender<W> {
         self.sink.write_all(&record)
     }
 
+    #[inline]
     /// Puts the header before what was gathered; after that it can be written.
     fn close_data_record(&mut self) {
         let length = self.gathered.len() - HEADER;

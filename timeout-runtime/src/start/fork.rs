@@ -10,6 +10,7 @@ use super::terms::{FUSE, Terms};
 use crate::budget::Bounds;
 use crate::call::Pending;
 use crate::child::Child;
+use crate::current::Waiting;
 use crate::error::{Error, ErrorKind};
 use crate::events::{self, Events};
 use crate::frame::{End, Receiver, Record, Tag};
@@ -33,14 +34,23 @@ pub enum Side {
     Caller(Pending),
 }
 
+/// What the caller does while the body runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meanwhile {
+    /// It waits for the value: whatever comes first may be the value.
+    Waits,
+    /// Something else, once the body has begun.
+    GoesOn,
+}
+
 /// Starts a child, unless the limit says that there is no time for it, or the body is to run here.
-pub(crate) fn start(report: Report, bounds: Bounds) -> Side {
-    if is_inline() { Inline::side(report) } else { start_child(report, bounds) }
+pub(crate) fn start(report: Report, bounds: Bounds, meanwhile: Meanwhile) -> Side {
+    if is_inline() { Inline::side(report) } else { start_child(report, bounds, meanwhile) }
 }
 
 /// Starts a child, unless the limit says that there is no time for it.
-pub(crate) fn start_child(report: Report, bounds: Bounds) -> Side {
-    match try_start(&report, bounds) {
+pub(crate) fn start_child(report: Report, bounds: Bounds, meanwhile: Meanwhile) -> Side {
+    match try_start(&report, bounds, meanwhile) {
         Ok(Started::Child(child)) => Side::Child(Performer::Child(child)),
         Ok(Started::Caller(receiver)) => Side::Caller(Pending::new(report, receiver)),
         Err(error) => {
@@ -56,8 +66,8 @@ enum Started {
     Caller(Receiver<Watch>),
 }
 
-fn try_start(report: &Report, bounds: Bounds) -> Result<Started, Error> {
-    let mut start = Start::new(report, bounds)?;
+fn try_start(report: &Report, bounds: Bounds, meanwhile: Meanwhile) -> Result<Started, Error> {
+    let mut start = Start::new(report, bounds, meanwhile)?;
     loop {
         let (watch, word) = match start.fork(start.prepare()?)? {
             Forked::Child(child) => return Ok(Started::Child(child)),
@@ -65,7 +75,11 @@ fn try_start(report: &Report, bounds: Bounds) -> Result<Started, Error> {
         };
         let mut receiver = Receiver::new(watch);
         let Some(word) = word else { return Ok(Started::Caller(receiver)) };
-        match word.of(receiver.first()) {
+        let first = {
+            let _waiting = Waiting::begin(report.function());
+            receiver.first()
+        };
+        match word.of(first, receiver.source().has_begun()) {
             First::Ready(printed) => {
                 if let Some(printed) = printed {
                     receiver.source().echo(printed);
@@ -88,13 +102,15 @@ fn try_start(report: &Report, bounds: Bounds) -> Result<Started, Error> {
 /// The start of one call, which may take more than one fork.
 struct Start<'a> {
     terms: Terms<'a>,
+    meanwhile: Meanwhile,
     /// The output streams that other threads were seen to hold.
     contended: Streams,
 }
 
 impl<'a> Start<'a> {
-    fn new(report: &'a Report, bounds: Bounds) -> Result<Self, Error> {
-        Ok(Self { terms: Terms::new(report, bounds)?, contended: Streams::default() })
+    fn new(report: &'a Report, bounds: Bounds, meanwhile: Meanwhile) -> Result<Self, Error> {
+        let terms = Terms::new(report, bounds)?;
+        Ok(Self { terms, meanwhile, contended: Streams::default() })
     }
 
     /// Waits only for streams that are contended.
@@ -120,7 +136,10 @@ impl<'a> Start<'a> {
         let left = fuse.remaining().map(|left| left.max(FUSE));
         let current = self.terms.current();
         let thread = this_thread();
-        let is_reported = output.is_reported();
+        let is_in_doubt = output.is_in_doubt();
+        // Where the slate tells whether the body has begun, a word is one more wake for who waits.
+        let is_told = self.meanwhile == Meanwhile::Waits && slate.is_some();
+        let is_reported = question.is_some() || is_in_doubt && !is_told;
         Ok(match sys::fork::fork()? {
             sys::fork::Side::Child => {
                 drop(reader);
@@ -129,11 +148,12 @@ impl<'a> Start<'a> {
                     None => slate::disown(),
                 }
                 left.into_iter().for_each(sys::platform::light_fuse);
-                Forked::Child(Child::new(writer, current, output, question).within(budget))
+                let child = Child::new(writer, current, output, question, is_reported);
+                Forked::Child(child.within(budget))
             }
             sys::fork::Side::Caller(process) => {
                 let printed = question.map(Question::into_reader);
-                let word = (is_reported || printed.is_some()).then(|| Word::new(printed));
+                let word = (is_reported || is_in_doubt).then(|| Word::new(printed));
                 let mut watch = Watch::new(process, reader, deadline, grace, fuse, slate);
                 watch.tell(Events::of(self.terms.report, "fork", watch.id()));
                 Forked::Caller(watch, word)
@@ -167,16 +187,14 @@ impl<'a> Start<'a> {
 #[expect(clippy::large_enum_variant, reason = "as above")]
 enum Forked {
     Child(Child),
-    /// The child will say a word first, if there is one to be said.
+    /// What the child says first may be a word, if there is one to be said.
     Caller(Watch, Option<Word>),
 }
 
 /// Only the child can tell whether its copies of the output streams are usable, and where they lead.
 struct Word {
-    /// What it prints, if it turns out to be captured.
-    printed: Option<pipe::Reader>,
-    /// The thread it is about.
-    thread: ThreadId,
+    /// What it prints, if it turns out to be captured, and the thread that is about.
+    asked: Option<(pipe::Reader, ThreadId)>,
 }
 
 enum First {
@@ -190,23 +208,24 @@ enum First {
 
 impl Word {
     fn new(printed: Option<pipe::Reader>) -> Self {
-        Self { printed, thread: thread::current().id() }
+        Self { asked: printed.map(|printed| (printed, thread::current().id())) }
     }
 
-    fn of(self, first: Option<End>) -> First {
+    fn of(self, first: Option<End>, has_begun: bool) -> First {
         match first {
             Some(End::Record(record)) if record.tag == Tag::Ready => {
                 let capture = Capture::from_byte(first_byte(&record));
-                if self.thread == thread::current().id() {
-                    capture.remember();
-                }
-                let is_captured = capture == Capture::Captured;
-                First::Ready(self.printed.filter(|_| is_captured))
+                First::Ready(self.asked.and_then(|(printed, thread)| {
+                    if thread == thread::current().id() {
+                        capture.remember();
+                    }
+                    (capture == Capture::Captured).then_some(printed)
+                }))
             }
             Some(End::Record(record)) if record.tag == Tag::Contended => {
                 First::Contended(Streams::from_bits(first_byte(&record)))
             }
-            Some(End::Missing) => First::Missing,
+            Some(End::Missing) if !has_begun => First::Missing,
             end => First::Other(end),
         }
     }

@@ -19,7 +19,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::process::Process;
-use super::slate::{self, BEGUN, LISTENING, MOST_THREADS, Note, Page, Slate};
+use super::slate::{self, LISTENING, MOST_THREADS, Note, Page, Slate};
 use super::threads::this_thread;
 use super::{crash, platform};
 use crate::error::{Hang, Untraced};
@@ -63,7 +63,7 @@ impl Slate {
 
     fn ask(&self, process: &mut Process, hang: Option<&Hang>) -> Stacks {
         let page = self.page();
-        if page.state.load(Ordering::Acquire) != BEGUN {
+        if !self.has_begun() {
             return Err(Untraced::NotBegun);
         }
         if hang.map_or_else(|| process.is_stopped(), |hang| *hang == Hang::Stopped) {

@@ -19,8 +19,9 @@
 pub(crate) mod capture;
 mod holder;
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Stderr, Stdout, Write, stderr, stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -75,12 +76,14 @@ impl Prepared {
             let holder = Holder::new(contended, deadline)?;
             return Ok(holder.map(|holder| Self { settled: false, holder: Some(holder) }));
         }
+        // What is made on first use is made here, and not in each child.
+        let _ = (known_stdout(), known_stderr());
         let settled = flush_c() && threads::is_alone() && flush();
         Ok(Some(Self { settled, holder: None }))
     }
 
-    /// Whether the child will say [`Tag::Ready`] or [`Tag::Contended`] first.
-    pub(crate) fn is_reported(&self) -> bool {
+    /// Whether the child may say [`Tag::Contended`] first.
+    pub(crate) fn is_in_doubt(&self) -> bool {
         !self.settled
     }
 
@@ -98,9 +101,9 @@ impl Prepared {
         PIPE.store(pipe, Ordering::Relaxed);
         signal::with_alarm(PATIENCE, report_contention, || {
             WAITING_FOR.store(Streams::STDOUT.0, Ordering::Relaxed);
-            let mut stdout = stdout().lock();
+            let mut stdout = known_stdout().lock();
             WAITING_FOR.store(Streams::STDERR.0, Ordering::Relaxed);
-            drop(stderr().lock());
+            drop(known_stderr().lock());
             discard(&mut stdout);
             drop(stdout);
             // A thread of the same captured test may have been printing into their common buffer.
@@ -111,7 +114,7 @@ impl Prepared {
     }
 }
 
-static PIPE: AtomicI32 = AtomicI32::new(-1);
+static PIPE: AtomicI32 = AtomicI32::new(0);
 static WAITING_FOR: AtomicU8 = AtomicU8::new(0);
 
 /// The alarm of a child that waits for a lock nobody will release.
@@ -127,10 +130,11 @@ extern "C" fn report_contention(_: i32) {
 /// Flushes the child's own output at its end. A thread of the body may hold the lock for ever:
 /// what is left in the buffer is lost then, as it is at the end of any program.
 pub(crate) fn flush_in_child() {
-    let mut stdout = if threads::is_alone() {
-        stdout().lock()
+    // Where there never was another thread. To count them takes longer than an alarm.
+    let mut stdout = if threads::never_had_another() {
+        known_stdout().lock()
     } else {
-        signal::with_alarm(PATIENCE_AT_THE_END, leave_unflushed, || stdout().lock())
+        signal::with_alarm(PATIENCE_AT_THE_END, leave_unflushed, || known_stdout().lock())
     };
     let _ = stdout.flush();
     flush_c();
@@ -150,7 +154,23 @@ extern "C" fn leave_unflushed(_: i32) {
 
 /// Flushes Rust's stdout; false if that might block, for then its reader is behind.
 fn flush() -> bool {
-    is_writable(stdout().as_fd()) && stdout().flush().is_ok()
+    let mut stdout = known_stdout();
+    is_writable(stdout.as_fd()) && stdout.flush().is_ok()
+}
+
+/// As `stdout()`, whose code a fresh child has not touched yet.
+#[inline]
+fn known_stdout() -> &'static Stdout {
+    static STDOUT: OnceLock<Stdout> = OnceLock::new();
+
+    STDOUT.get_or_init(stdout)
+}
+
+#[inline]
+fn known_stderr() -> &'static Stderr {
+    static STDERR: OnceLock<Stderr> = OnceLock::new();
+
+    STDERR.get_or_init(stderr)
 }
 
 /// Whether the little that a line buffer holds can be written at once. A stream that is closed
@@ -174,7 +194,7 @@ struct Kept(Option<OwnedFd>);
 
 impl Kept {
     fn stdout() -> std::io::Result<Self> {
-        match stdout().as_fd().try_clone_to_owned() {
+        match known_stdout().as_fd().try_clone_to_owned() {
             Ok(kept) => Ok(Self(Some(kept))),
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(Self(None)),
             Err(error) => Err(error),

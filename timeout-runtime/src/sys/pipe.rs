@@ -236,6 +236,7 @@ impl Writer {
         self.torn
     }
 
+    #[inline]
     fn check(&mut self) -> io::Result<()> {
         if !self.trusted && identity(&self.file) != Ok(self.identity) {
             return Err(io::Error::other(
@@ -275,6 +276,7 @@ impl AsFd for Writer {
 }
 
 impl Write for Writer {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
         // More than a few kilobytes are to come.

@@ -120,31 +120,33 @@ pub(crate) fn sigterm_came() -> bool {
 /// Runs `handler` if `work` takes longer than `limit`. The handler must not return.
 ///
 /// In a child only: it uses SIGALRM and the real-time interval timer, which a fork starts without.
+#[inline]
 pub(crate) fn with_alarm<T>(
     limit: std::time::Duration,
     handler: extern "C" fn(i32),
     work: impl FnOnce() -> T,
 ) -> T {
-    let alarm = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
-    // SAFETY: the callers' handlers call `write(2)` and `_exit(2)` alone.
-    let is_set = unsafe { sigaction(Signal::SIGALRM, &alarm) }.is_ok();
+    // SAFETY: zero is valid for it, and it is completed below.
+    let mut alarm: libc::sigaction = unsafe { std::mem::zeroed() };
+    alarm.sa_sigaction = handler as *const () as libc::sighandler_t;
+    // SAFETY: it lives through the call; the callers' handlers call `write(2)` and `_exit(2)` alone.
+    let is_set =
+        unsafe { libc::sigaction(libc::SIGALRM, &raw const alarm, std::ptr::null_mut()) == 0 };
     // Without a handler it would end the child without a word.
     set_timer(if is_set { limit } else { std::time::Duration::ZERO });
     let result = work();
     set_timer(std::time::Duration::ZERO);
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler is installed.
-    let _ = unsafe { sigaction(Signal::SIGALRM, &default) };
+    platform::set_default(libc::SIGALRM);
     result
 }
 
+#[inline]
 fn set_timer(after: std::time::Duration) {
     // SAFETY: zero is a valid `itimerval`.
     let mut timer: libc::itimerval = unsafe { std::mem::zeroed() };
     timer.it_value.tv_sec = after.as_secs().try_into().unwrap_or(libc::time_t::MAX);
     timer.it_value.tv_usec = after.subsec_micros().into();
-    // SAFETY: the timer is live for the call; the old one is not asked for.
-    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+    platform::set_alarm(&timer);
 }
 
 /// `SIGSEGV`, or `signal 40` for those without a name.

@@ -184,6 +184,11 @@ impl Slate {
         }
     }
 
+    /// In the caller: whether the child has come to the body.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.page().state.load(Ordering::Acquire) == BEGUN
+    }
+
     pub(super) fn why_none() -> Untraced {
         if cfg!(feature = "backtrace") { Untraced::NoMemory } else { Untraced::FeatureOff }
     }
@@ -262,13 +267,13 @@ pub(super) fn base_of_this_thread() -> usize {
 }
 
 /// In a child: runs the body. What is outside of this on the stack is no affair of the body's.
-#[inline(never)]
+#[inline]
 pub(crate) fn bounded<T>(body: &mut dyn FnMut() -> T) -> T {
     let here = 0u8;
     BASE.store((&raw const here).addr(), Ordering::Relaxed);
     say(BEGUN);
     let result = body();
-    // So that this is a frame of its own.
+    // It stays where it is until then.
     std::hint::black_box(&raw const here);
     result
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::time::timeout_at;
 
-use super::{First, Forked, Side, Start};
+use super::{First, Forked, Meanwhile, Side, Start};
 use crate::budget::Bounds;
 use crate::call::Pending;
 use crate::child::Child;
@@ -49,7 +49,7 @@ enum Started {
 }
 
 async fn try_start(report: &Report, bounds: Bounds) -> Result<Started, Error> {
-    let mut start = Start::new(report, bounds)?;
+    let mut start = Start::new(report, bounds, Meanwhile::GoesOn)?;
     if !turn_before(start.terms.deadline).await {
         return Err(start.terms.too_late());
     }
@@ -62,7 +62,7 @@ async fn try_start(report: &Report, bounds: Bounds) -> Result<Started, Error> {
         let gathering = Gathering::new(watch).await;
         let mut gathering = gathering.map_err(|error| start.terms.failed(error))?;
         let Some(word) = word else { return Ok(Started::Caller(gathering)) };
-        match word.of(gathering.first().await) {
+        match word.of(gathering.first().await, false) {
             First::Ready(Some(printed)) => {
                 let echoing = gathering.echo(printed).await;
                 return echoing.map(Started::Caller).map_err(|error| start.terms.failed(error));

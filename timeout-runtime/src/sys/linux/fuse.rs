@@ -7,8 +7,10 @@
 
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+
+use nix::errno::Errno;
 
 /// In a fresh child: SIGKILL after this time, on the monotonic clock, whatever signals the body
 /// blocks. A program that the body becomes by `exec` has no such timer.
@@ -40,12 +42,12 @@ pub(super) fn forget() {
 /// A timer that ends with the process: made when it is first lit.
 pub(super) struct Timer {
     is_made: AtomicBool,
-    timer: AtomicPtr<libc::c_void>,
+    timer: AtomicUsize,
 }
 
 impl Timer {
     pub(super) const fn none() -> Self {
-        Self { is_made: AtomicBool::new(false), timer: AtomicPtr::new(ptr::null_mut()) }
+        Self { is_made: AtomicBool::new(false), timer: AtomicUsize::new(0) }
     }
 
     #[inline]
@@ -68,12 +70,7 @@ impl Timer {
             let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
             event.sigev_notify = libc::SIGEV_SIGNAL;
             event.sigev_signo = signal;
-            let mut timer = ptr::null_mut();
-            // SAFETY: both live through the call.
-            if unsafe { libc::timer_create(clock, &raw mut event, &raw mut timer) } != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            self.timer.store(timer, Ordering::Relaxed);
+            self.timer.store(create(clock, &mut event)?, Ordering::Relaxed);
             self.is_made.store(true, Ordering::Relaxed);
         }
         set(self.timer.load(Ordering::Relaxed), after);
@@ -89,11 +86,46 @@ impl Timer {
 }
 
 #[inline]
-fn set(timer: *mut libc::c_void, after: Duration) {
+fn set(timer: usize, after: Duration) {
     // SAFETY: zero is valid for it, and it is completed below.
     let mut time: libc::itimerspec = unsafe { std::mem::zeroed() };
     time.it_value.tv_sec = after.as_secs().try_into().unwrap_or(libc::time_t::MAX);
     time.it_value.tv_nsec = after.subsec_nanos().into();
+    start(timer, &time);
+}
+
+/// By the kernel's own calls, where its structures are the C library's: the code of that is one more page
+/// for a fresh child to be given.
+#[cfg(target_pointer_width = "64")]
+#[inline]
+fn create(clock: libc::clockid_t, event: &mut libc::sigevent) -> io::Result<usize> {
+    let mut timer: libc::c_int = 0;
+    // SAFETY: both live through the call.
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_timer_create, clock, &raw mut *event, &raw mut timer)
+    })?;
+    usize::try_from(timer).map_err(io::Error::other)
+}
+
+#[cfg(target_pointer_width = "64")]
+#[inline]
+fn start(timer: usize, time: &libc::itimerspec) {
+    let (flags, before) = (0, ptr::null_mut::<libc::itimerspec>());
     // SAFETY: a timer of this process; the time lives through the call.
-    unsafe { libc::timer_settime(timer, 0, &raw const time, ptr::null_mut()) };
+    unsafe { libc::syscall(libc::SYS_timer_settime, timer, flags, &raw const *time, before) };
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+fn create(clock: libc::clockid_t, event: &mut libc::sigevent) -> io::Result<usize> {
+    let mut timer: libc::timer_t = ptr::null_mut();
+    // SAFETY: both live through the call.
+    Errno::result(unsafe { libc::timer_create(clock, &raw mut *event, &raw mut timer) })?;
+    Ok(timer.addr())
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+fn start(timer: usize, time: &libc::itimerspec) {
+    let timer = ptr::without_provenance_mut(timer);
+    // SAFETY: as above.
+    unsafe { libc::timer_settime(timer, 0, &raw const *time, ptr::null_mut()) };
 }

@@ -39,7 +39,7 @@ pub(crate) use self::futex::{wait_for_change, wake};
 pub(crate) use self::pipe::{grow_pipe, stat};
 pub(crate) use self::process::Process;
 pub(crate) use self::registers::{as_if_not_called, interrupted};
-pub(crate) use self::signals::{hold_none_back, is_ignored, set_default};
+pub(crate) use self::signals::{hold_none_back, is_ignored, set_alarm, set_default};
 pub(crate) use self::stack::this_threads_stack;
 pub(crate) use self::stdio::{discard_c, flush_c};
 pub(crate) use self::thread::{

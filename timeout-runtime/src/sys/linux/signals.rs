@@ -50,6 +50,14 @@ pub(crate) fn set_default(signal: i32) {
     }
 }
 
+/// The timer that sends SIGALRM.
+#[inline]
+pub(crate) fn set_alarm(timer: &libc::itimerval) {
+    let (timer, before) = (&raw const *timer, ptr::null_mut::<libc::itimerval>());
+    // SAFETY: see the heading; the old one is not asked for.
+    unsafe { libc::syscall(libc::SYS_setitimer, libc::ITIMER_REAL, timer, before) };
+}
+
 #[inline]
 pub(crate) fn hold_none_back() {
     let none = 0u64;

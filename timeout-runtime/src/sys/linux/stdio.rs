@@ -17,7 +17,7 @@ use crate::sys::output::is_writable;
 pub(crate) fn flush_c() -> bool {
     // SAFETY: see the heading.
     unsafe {
-        if __fpending(stdout) == 0 {
+        if is_unused() || __fpending(stdout) == 0 {
             return true;
         }
         if ftrylockfile(stdout) != 0 {
@@ -29,6 +29,28 @@ pub(crate) fn flush_c() -> bool {
         funlockfile(stdout);
         __fpending(stdout) == 0
     }
+}
+
+/// Whether it has no buffer yet. It could be asked by a function, but the code of that is one more page for
+/// a fresh child to be given.
+#[cfg(all(target_env = "gnu", target_pointer_width = "64"))]
+#[inline]
+fn is_unused() -> bool {
+    /// The beginning of the C library's `FILE`, which its header shows to all programs.
+    #[repr(C)]
+    struct Shown {
+        flags: libc::c_int,
+        reads: [*mut libc::c_char; 3],
+        writes: [*mut libc::c_char; 3],
+        buffer: *mut libc::c_char,
+    }
+    // SAFETY: see the heading; another thread that gives it a buffer now has not written to it before.
+    unsafe { (&raw const (*stdout.cast::<Shown>()).buffer).read_volatile().is_null() }
+}
+
+#[cfg(not(all(target_env = "gnu", target_pointer_width = "64")))]
+fn is_unused() -> bool {
+    false
 }
 
 /// In the child: forgets what it still holds of the caller's.

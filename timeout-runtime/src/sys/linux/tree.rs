@@ -197,8 +197,9 @@ pub(crate) fn is_dead_below(root: Pid) -> bool {
 
 /// In a child at its end: ends and reaps all that it has started. Costs one system call where
 /// there is nobody.
+#[inline]
 pub(crate) fn end_own() {
-    if !try_end_own() {
+    if has_children() && !end_all() {
         // The handler of another thread is at it, and ends this process when it is done.
         std::thread::sleep(2 * TO_END);
     }
@@ -206,11 +207,13 @@ pub(crate) fn end_own() {
 
 /// False where another thread is at it already: it closes descriptors that this one would use.
 pub(super) fn try_end_own() -> bool {
+    !has_children() || end_all()
+}
+
+#[cold]
+fn end_all() -> bool {
     static IS_BEGUN: AtomicBool = AtomicBool::new(false);
 
-    if !has_children() {
-        return true;
-    }
     if IS_BEGUN.swap(true, Ordering::AcqRel) {
         return false;
     }

@@ -4,7 +4,7 @@ mod process;
 mod signals;
 
 pub(crate) use self::process::Process;
-pub(crate) use self::signals::{hold_none_back, is_ignored, set_default};
+pub(crate) use self::signals::{hold_none_back, is_ignored, set_alarm, set_default};
 
 /// Nothing portable ties a child to its caller.
 pub(crate) fn tie_to(_: nix::unistd::Pid) {}

@@ -29,6 +29,12 @@ pub(crate) fn set_default(signal: i32) {
     }
 }
 
+/// The timer that sends SIGALRM.
+pub(crate) fn set_alarm(timer: &libc::itimerval) {
+    // SAFETY: see the heading; the old one is not asked for.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const *timer, ptr::null_mut()) };
+}
+
 pub(crate) fn hold_none_back() {
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
