@@ -94,7 +94,12 @@ fn any_of_the_standard_streams_may_be_closed() {
                 nix::unistd::close(*stream).unwrap();
             }
             let before = Traces::now();
+            let is_open = |stream: &i32| Path::new(&format!("/proc/self/fd/{stream}")).exists();
             let ends = || {
+                // A thread's first call asks whether it is captured, by way of stdout.
+                let first = || Timeout::new(LONG).run(|| closed.iter().any(is_open));
+                let open = thread::scope(|scope| scope.spawn(first).join().unwrap());
+                assert!(!open.unwrap());
                 mixed_ends(1);
                 let value = Timeout::new(LONG).run(|| {
                     println!("into nothing");

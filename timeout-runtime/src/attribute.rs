@@ -125,6 +125,7 @@ impl<T> Route for T {}
 
 /// Starts the child of a decorated function. Returns in two processes.
 #[must_use]
+#[inline]
 pub fn fork(timeout: Timeout, function: &'static str) -> Side {
     timeout.start_child(function, Meanwhile::Waits)
 }

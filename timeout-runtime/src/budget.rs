@@ -40,7 +40,13 @@ impl Budget {
 
     /// In the child, where the body begins. The word of its end, if that is for want of memory, goes
     /// to this pipe.
+    #[inline]
     pub(crate) fn enter(self, pipe: i32) -> io::Result<()> {
+        if self == Self::default() { Ok(()) } else { self.hold(pipe) }
+    }
+
+    #[cold]
+    fn hold(self, pipe: i32) -> io::Result<()> {
         if let Some(memory) = self.memory {
             let mut word = [0; HEADER + size_of::<u64>()];
             let (head, payload) = word.split_at_mut(HEADER);

@@ -78,11 +78,13 @@ impl Child {
     }
 
     /// Runs the body, sends what became of it, and ends the process.
+    #[inline]
     pub fn run<T: Serialize>(self, body: impl FnOnce() -> T) -> ! {
         let mut body = Some(body);
         self.enter(type_name::<T>(), &mut |sink| send_value(&mut body, sink))
     }
 
+    #[inline]
     pub(crate) fn enter(self, type_name: &str, job: &mut Job<'_>) -> ! {
         capture::escape(self.is_captured, || self.work(type_name, job))
     }
@@ -95,12 +97,14 @@ impl Child {
         sys::exit::now(i32::from(sent.is_err()))
     }
 
+    #[inline]
     fn work(mut self, type_name: &str, job: &mut Job<'_>) -> ! {
         let code = self.attempt(type_name, job, complete);
         leave(code)
     }
 
     /// Runs the body and sends what became of it. The code that the process then ends with.
+    #[inline]
     fn attempt(
         &mut self,
         type_name: &str,
@@ -162,11 +166,13 @@ pub(crate) fn send_value<T: Serialize>(
     encoded
 }
 
+#[inline]
 fn complete(sender: &mut Sender<&mut pipe::Writer>) -> io::Result<()> {
     sender.complete()
 }
 
 /// The end of a child whose last word is said.
+#[inline]
 fn leave(code: i32) -> ! {
     if current::child().is_some() {
         // What the body has started ends with it.

@@ -89,6 +89,7 @@ pub(crate) struct Record {
 /// # Panics
 ///
 /// When the payload is longer than [`MAX_PAYLOAD`]: the sender cuts what is longer.
+#[inline]
 pub(crate) const fn header(tag: Tag, length: usize) -> [u8; HEADER] {
     assert!(length <= MAX_PAYLOAD);
     #[expect(clippy::cast_possible_truncation, reason = "it was just compared")]

@@ -46,6 +46,7 @@ pub(crate) mod threads;
 pub(crate) mod types;
 
 /// The loop that every call interrupted by a signal needs.
+#[inline]
 pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {

@@ -40,7 +40,6 @@ pub(crate) struct Watch {
     closed: bool,
     /// The child has ended, and waits to be reaped.
     ended: bool,
-    #[cfg(feature = "pool")]
     asked: Asked,
     #[cfg(feature = "pool")]
     spin: Spin,
@@ -71,7 +70,6 @@ const SLACK: Duration = Duration::from_micros(50);
 const MOST_DRAINED: usize = 16 << 20;
 
 /// Whether the child was told to do something a moment ago: there is nothing to be read before it has.
-#[cfg(feature = "pool")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Asked {
     #[default]
@@ -79,6 +77,7 @@ enum Asked {
     /// It is still to start, which takes longer than anybody waits awake.
     New,
     /// It was waiting for that.
+    #[cfg(feature = "pool")]
     Waiting,
 }
 
@@ -111,8 +110,7 @@ impl Watch {
             gathered: Cursor::default(),
             closed: false,
             ended: false,
-            #[cfg(feature = "pool")]
-            asked: Asked::No,
+            asked: Asked::New,
             #[cfg(feature = "pool")]
             spin: Spin::default(),
             reaped: None,
@@ -339,14 +337,13 @@ impl Read for Watch {
             gathered => return gathered,
         }
         let mut first = None;
+        let asked = std::mem::take(&mut self.asked);
         #[cfg(feature = "pool")]
-        if let asked @ (Asked::New | Asked::Waiting) = std::mem::take(&mut self.asked) {
-            if asked == Asked::Waiting {
-                first = self.read_soon(bytes);
-            }
-            if first.is_none() {
-                self.wait(true);
-            }
+        if asked == Asked::Waiting {
+            first = self.read_soon(bytes);
+        }
+        if asked != Asked::No && first.is_none() && !self.ended {
+            self.wait(true);
         }
         loop {
             match first.take().unwrap_or_else(|| self.read_pipe(bytes)) {

@@ -142,7 +142,7 @@ impl<'a> Start<'a> {
         let is_reported = question.is_some() || is_in_doubt && !is_told;
         Ok(match sys::fork::fork()? {
             sys::fork::Side::Child => {
-                drop(reader);
+                reader.close();
                 match slate {
                     Some(slate) => slate.listen(thread),
                     None => slate::disown(),

@@ -86,6 +86,7 @@ fn settle_lazies() {
     panic::install_hook();
     panic::wants_stack();
     sys::threads::is_alone();
+    sys::platform::way_back();
     if sys::crash::is_possible() {
         sys::crash::standard_handler();
     }

@@ -113,29 +113,21 @@ fn action_of(signal: i32) -> libc::sigaction {
 
 #[inline]
 fn install(signal: i32) {
-    // SAFETY: zero is valid for both, and the first is completed.
-    let (mut action, mut old): (libc::sigaction, libc::sigaction) = unsafe { (zeroed(), zeroed()) };
-    action.sa_sigaction = on_crash as *const () as libc::sighandler_t;
-    action.sa_flags = libc::SA_SIGINFO;
-    if matches!(signal, libc::SIGSEGV | libc::SIGBUS) {
-        action.sa_flags |= libc::SA_ONSTACK;
+    let is_access = matches!(signal, libc::SIGSEGV | libc::SIGBUS);
+    let flags = libc::SA_SIGINFO | if is_access { libc::SA_ONSTACK } else { 0 };
+    let own = on_crash as *const () as usize;
+    let action = platform::handle(signal, own, flags);
+    let before = action.handler();
+    // Around a call in a call it is this one already.
+    if before == own {
+        return;
     }
-    // SAFETY: all live through the calls; the handler is of the kind that the flags say.
-    unsafe {
-        libc::sigaction(signal, &raw const action, &raw mut old);
-        let before = old.sa_sigaction;
-        // Around a call in a call it is this one already.
-        if before == action.sa_sigaction {
-            return;
-        }
-        let known = [libc::SIG_DFL, standard_handler(), own_handler()];
-        if !known.contains(&before) {
-            libc::sigaction(signal, &raw const old, ptr::null_mut());
-            return;
-        }
-        if let Some(place) = before_of(signal) {
-            place.store(before, Ordering::Release);
-        }
+    let known = [libc::SIG_DFL, standard_handler(), own_handler()];
+    if !known.contains(&before) {
+        return action.put_back(signal);
+    }
+    if let Some(place) = before_of(signal) {
+        place.store(before, Ordering::Release);
     }
 }
 
@@ -159,11 +151,11 @@ fn stand_on(page: &Page) {
     // SAFETY: zero is valid for it; in a child the pages are never unmapped.
     unsafe {
         let mut old: libc::stack_t = zeroed();
-        libc::sigaltstack(ptr::null(), &raw mut old);
+        platform::alternate_stack(ptr::null(), &raw mut old);
         let is_there = old.ss_flags & libc::SS_DISABLE == 0;
         if !is_there || old.ss_size < ROOM {
             let own = libc::stack_t { ss_sp: page.room.get().cast(), ss_flags: 0, ss_size: ROOM };
-            libc::sigaltstack(&raw const own, ptr::null_mut());
+            platform::alternate_stack(&raw const own, ptr::null_mut());
         }
     }
 }

@@ -39,14 +39,9 @@ impl Slate {
     pub(crate) fn listen(self, body: u64) {
         let page = self.adopt();
         BODY.store(body, Ordering::Relaxed);
-        // SAFETY: zero is valid, and is completed here.
-        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        action.sa_sigaction = reply as *const () as libc::sighandler_t;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-        // SAFETY: the handler is of the kind that the flags say; see the heading.
-        if unsafe { libc::sigaction(libc::SIGURG, &raw const action, ptr::null_mut()) } == 0 {
-            page.state.store(LISTENING, Ordering::Release);
-        }
+        let flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        platform::handle(libc::SIGURG, reply as *const () as usize, flags);
+        page.state.store(LISTENING, Ordering::Release);
         crash::watch(page);
     }
 

@@ -25,10 +25,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use self::holder::Holder;
-use super::platform::{discard_c, flush_c};
+use super::platform::{close, close_stdout, discard_c, duplicate_stdout, flush_c, put_at_stdout};
 use super::{exit, signal, threads};
 use crate::frame::{Tag, header};
 use crate::limit::Deadline;
@@ -129,6 +130,7 @@ extern "C" fn report_contention(_: i32) {
 
 /// Flushes the child's own output at its end. A thread of the body may hold the lock for ever:
 /// what is left in the buffer is lost then, as it is at the end of any program.
+#[inline]
 pub(crate) fn flush_in_child() {
     // Where there never was another thread. To count them takes longer than an alarm.
     let mut stdout = if threads::never_had_another() {
@@ -182,9 +184,10 @@ pub(super) fn is_writable(stream: BorrowedFd<'_>) -> bool {
 
 /// Empties the buffer of stdout without writing it anywhere: the standard library takes a closed
 /// stdout for one that swallows everything.
+#[inline]
 fn discard(stdout: &mut std::io::StdoutLock<'_>) {
     let kept = Kept::stdout().unwrap_or_else(|_| give_up());
-    let _ = nix::unistd::close(libc::STDOUT_FILENO);
+    close_stdout();
     let _ = stdout.flush();
     kept.put_back();
 }
@@ -193,19 +196,25 @@ fn discard(stdout: &mut std::io::StdoutLock<'_>) {
 struct Kept(Option<OwnedFd>);
 
 impl Kept {
-    fn stdout() -> std::io::Result<Self> {
-        match known_stdout().as_fd().try_clone_to_owned() {
+    #[inline]
+    fn stdout() -> nix::Result<Self> {
+        match duplicate_stdout() {
             Ok(kept) => Ok(Self(Some(kept))),
-            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(Self(None)),
+            Err(Errno::EBADF) => Ok(Self(None)),
             Err(error) => Err(error),
         }
     }
 
+    #[inline]
     fn put_back(self) {
         match self.0 {
-            Some(kept) if super::retry(|| nix::unistd::dup2_stdout(&kept)).is_err() => give_up(),
-            Some(_) => {}
-            None => drop(nix::unistd::close(libc::STDOUT_FILENO)),
+            Some(kept) => {
+                if super::retry(|| put_at_stdout(&kept)).is_err() {
+                    give_up();
+                }
+                close(kept);
+            }
+            None => close_stdout(),
         }
     }
 }

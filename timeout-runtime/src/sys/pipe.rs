@@ -197,6 +197,12 @@ impl Read for Reader {
 }
 
 impl Reader {
+    /// In a fresh child, which has no use for it.
+    #[inline]
+    pub(crate) fn close(self) {
+        super::platform::close(self.0);
+    }
+
     /// Waits for each part.
     pub(crate) fn read_all(mut self, into: &mut Vec<u8>) -> io::Result<()> {
         loop {
@@ -284,7 +290,7 @@ impl Write for Writer {
             super::platform::grow_pipe(&self.file);
         }
         let length = loop {
-            match retry(|| nix::unistd::write(&self.file, bytes)) {
+            match retry(|| super::platform::write(&self.file, bytes)) {
                 // The body made it non-blocking.
                 Err(Errno::EAGAIN) => wait_for_room(&self.file)?,
                 written => break written.inspect_err(|_failed| self.torn = self.written > 0)?,
@@ -292,6 +298,18 @@ impl Write for Writer {
         };
         self.written = self.written.saturating_add(length);
         Ok(length)
+    }
+
+    /// As it is by default, but where it is called: see the design, on what a fork costs.
+    #[inline]
+    fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.write(bytes)? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                length => bytes = &bytes[length..],
+            }
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

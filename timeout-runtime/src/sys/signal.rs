@@ -44,7 +44,7 @@ impl Drop for HeldBack {
 pub(crate) fn reset_in_child() {
     const KEPT_IGNORED: [i32; 4] = [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
 
-    for signal in 1..=last_signal() {
+    for signal in 1..=platform::last_signal() {
         if matches!(signal, libc::SIGSEGV | libc::SIGBUS | libc::SIGKILL | libc::SIGSTOP) {
             continue;
         }
@@ -54,16 +54,6 @@ pub(crate) fn reset_in_child() {
     }
     platform::end_with_caller();
     platform::hold_none_back();
-}
-
-#[cfg(target_os = "linux")]
-fn last_signal() -> i32 {
-    libc::SIGRTMAX()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn last_signal() -> i32 {
-    31
 }
 
 /// In a child whose body has a thread of its own: who sends it one of these means that thread, and not
@@ -109,7 +99,8 @@ pub(crate) fn is_any_pending() -> bool {
     // SAFETY: the set lives through the calls.
     unsafe {
         libc::sigpending(&raw mut pending);
-        (1..=last_signal()).any(|signal| libc::sigismember(&raw const pending, signal) == 1)
+        (1..=platform::last_signal())
+            .any(|signal| libc::sigismember(&raw const pending, signal) == 1)
     }
 }
 
@@ -126,14 +117,8 @@ pub(crate) fn with_alarm<T>(
     handler: extern "C" fn(i32),
     work: impl FnOnce() -> T,
 ) -> T {
-    // SAFETY: zero is valid for it, and it is completed below.
-    let mut alarm: libc::sigaction = unsafe { std::mem::zeroed() };
-    alarm.sa_sigaction = handler as *const () as libc::sighandler_t;
-    // SAFETY: it lives through the call; the callers' handlers call `write(2)` and `_exit(2)` alone.
-    let is_set =
-        unsafe { libc::sigaction(libc::SIGALRM, &raw const alarm, std::ptr::null_mut()) == 0 };
-    // Without a handler it would end the child without a word.
-    set_timer(if is_set { limit } else { std::time::Duration::ZERO });
+    platform::handle(libc::SIGALRM, handler as *const () as usize, 0);
+    set_timer(limit);
     let result = work();
     set_timer(std::time::Duration::ZERO);
     platform::set_default(libc::SIGALRM);

@@ -284,6 +284,7 @@ pub(crate) fn rest() {
     say(LISTENING);
 }
 
+#[inline]
 fn say(state: u32) {
     if let Some(page) = own() {
         page.state.store(state, Ordering::Release);

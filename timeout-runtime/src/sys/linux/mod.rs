@@ -6,6 +6,7 @@ mod calls;
 mod descriptors;
 mod doing;
 mod exit;
+mod files;
 mod fuse;
 mod futex;
 mod pipe;
@@ -32,6 +33,7 @@ pub(crate) use self::descriptors::{make_room, wanted};
 pub(crate) use self::exit::end_before_inherited_handlers;
 #[cfg(feature = "pool")]
 pub(crate) use self::exit::has_children;
+pub(crate) use self::files::{close, close_stdout, duplicate_stdout, put_at_stdout, write};
 pub(crate) use self::fuse::light_fuse;
 #[cfg(feature = "pool")]
 pub(crate) use self::fuse::relight_fuse;
@@ -39,7 +41,10 @@ pub(crate) use self::futex::{wait_for_change, wake};
 pub(crate) use self::pipe::{grow_pipe, stat};
 pub(crate) use self::process::Process;
 pub(crate) use self::registers::{as_if_not_called, interrupted};
-pub(crate) use self::signals::{hold_none_back, is_ignored, set_alarm, set_default};
+pub(crate) use self::signals::{
+    alternate_stack, handle, hold_none_back, is_ignored, last_signal, set_alarm, set_default,
+    way_back,
+};
 pub(crate) use self::stack::this_threads_stack;
 pub(crate) use self::stdio::{discard_c, flush_c};
 pub(crate) use self::thread::{

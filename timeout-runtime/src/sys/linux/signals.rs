@@ -3,18 +3,26 @@
 //!
 //! # Safety
 //!
-//! Two system calls, with arguments that live through them. No handler is installed.
+//! System calls with arguments that live through them. A handler is installed as the C library would, which
+//! gives the kernel a way back from it: learned from one that is there.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use std::hint::black_box;
 use std::ptr;
+use std::sync::OnceLock;
 
-/// As the kernel has it. A zero is the default, no flags, an empty mask, whatever follows in it.
+/// As the kernel has it: a handler, flags, the way back, a mask. Zeros are the default.
 #[repr(C)]
 #[derive(Default)]
-struct Action {
+pub(crate) struct Action {
     handler: usize,
-    rest: [u64; 3],
+    flags: u64,
+    way_back: u64,
+    mask: u64,
 }
+
+/// That the way back is there; the C library keeps the name to itself.
+const HAS_WAY_BACK: u64 = 0x0400_0000;
 
 /// How long the kernel's set of signals is.
 const SET: usize = size_of::<u64>();
@@ -26,27 +34,106 @@ fn is_reserved(signal: i32) -> bool {
     (32..=last).contains(&signal)
 }
 
+/// The highest of the real-time ones.
 #[inline]
-pub(crate) fn is_ignored(signal: i32) -> bool {
+pub(crate) fn last_signal() -> i32 {
+    64
+}
+
+#[inline]
+fn action_of(signal: i32) -> Action {
     let mut action = Action::default();
     // SAFETY: see the heading.
     unsafe {
         let none = ptr::null::<Action>();
         libc::syscall(libc::SYS_rt_sigaction, signal, none, &raw mut action, SET);
     }
-    action.handler == libc::SIG_IGN
+    action
+}
+
+#[inline]
+fn set(signal: i32, action: &Action) {
+    // SAFETY: see the heading.
+    unsafe {
+        let none = ptr::null_mut::<Action>();
+        libc::syscall(libc::SYS_rt_sigaction, signal, &raw const *action, none, SET);
+    }
+}
+
+/// How a handler gets back, by flag and address: asked in the caller, for each child. `None`: not known.
+#[inline]
+pub(crate) fn way_back() -> Option<(u64, u64)> {
+    static KNOWN: OnceLock<Option<(u64, u64)>> = OnceLock::new();
+
+    *KNOWN.get_or_init(|| {
+        // The standard library handles this one.
+        let action = action_of(libc::SIGSEGV);
+        let is_handled = ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.handler);
+        let flag = action.flags & HAS_WAY_BACK;
+        let is_known = flag != 0 || cfg!(target_arch = "aarch64");
+        (is_handled && is_known).then_some((flag, action.way_back))
+    })
+}
+
+/// Installs a handler of the kind that the flags say. What was there before.
+#[inline]
+pub(crate) fn handle(signal: i32, handler: usize, flags: i32) -> Action {
+    let mut before = Action::default();
+    let Some((flag, way_back)) = way_back() else { return handle_by_c(signal, handler, flags) };
+    // As a number and not as half a vector, whose other half would come from yet another page.
+    let flags = black_box(u64::from(flags.unsigned_abs())) | flag;
+    let action = Action { handler, flags, way_back, mask: 0 };
+    // SAFETY: see the heading.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, &raw mut before, SET);
+    }
+    before
+}
+
+#[cold]
+fn handle_by_c(signal: i32, handler: usize, flags: i32) -> Action {
+    let before = action_of(signal);
+    // SAFETY: zero is valid for it, and it is completed here; it lives through the call.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        (action.sa_sigaction, action.sa_flags) = (handler, flags);
+        libc::sigaction(signal, &raw const action, ptr::null_mut());
+    }
+    before
+}
+
+impl Action {
+    #[inline]
+    pub(crate) fn handler(&self) -> usize {
+        self.handler
+    }
+
+    #[cold]
+    pub(crate) fn put_back(&self, signal: i32) {
+        set(signal, self);
+    }
+}
+
+#[inline]
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    action_of(signal).handler == libc::SIG_IGN
+}
+
+/// The stack for handlers.
+///
+/// # Safety
+///
+/// As for `sigaltstack(2)`.
+#[inline]
+pub(crate) unsafe fn alternate_stack(new: *const libc::stack_t, old: *mut libc::stack_t) {
+    // SAFETY: the caller's.
+    unsafe { libc::syscall(libc::SYS_sigaltstack, new, old) };
 }
 
 #[inline]
 pub(crate) fn set_default(signal: i32) {
-    if is_reserved(signal) {
-        return;
-    }
-    let action = Action::default();
-    // SAFETY: see the heading.
-    unsafe {
-        let none = ptr::null_mut::<Action>();
-        libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, none, SET);
+    if !is_reserved(signal) {
+        set(signal, &Action::default());
     }
 }
 

@@ -14,6 +14,7 @@ use crate::sys::output::is_writable;
 ///
 /// Not `fflush(NULL)`: that waits for every stream of the program, one that another thread reads
 /// from included, and in the child it would write the caller's buffers a second time.
+#[inline]
 pub(crate) fn flush_c() -> bool {
     // SAFETY: see the heading.
     unsafe {

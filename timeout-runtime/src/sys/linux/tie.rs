@@ -16,11 +16,12 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, getppid};
 
+use super::signals::{handle, last_signal};
 use super::tree;
 
 /// A real-time signal: the standard ones have meanings.
 fn signal() -> i32 {
-    libc::SIGRTMAX()
+    last_signal()
 }
 
 static CALLER: AtomicI32 = AtomicI32::new(0);
@@ -42,12 +43,8 @@ pub(crate) fn tie_to(caller: Pid) {
 /// In a fresh child, before signals are let through.
 #[inline]
 pub(crate) fn end_with_caller() {
-    // SAFETY: zero is a valid `sigaction`, completed below.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = on_signal as *const () as libc::sighandler_t;
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-    // SAFETY: the handler is of the kind that the flags say; the action lives through the call.
-    unsafe { libc::sigaction(signal(), &raw const action, std::ptr::null_mut()) };
+    let flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    handle(signal(), on_signal as *const () as usize, flags);
 }
 
 extern "C" fn on_signal(number: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {

@@ -1,10 +1,15 @@
 //! What there is anywhere. What these cannot do, the documentation of the crate lists.
 
+mod files;
 mod process;
 mod signals;
 
+pub(crate) use self::files::{close, close_stdout, duplicate_stdout, put_at_stdout, write};
 pub(crate) use self::process::Process;
-pub(crate) use self::signals::{hold_none_back, is_ignored, set_alarm, set_default};
+pub(crate) use self::signals::{
+    alternate_stack, handle, hold_none_back, is_ignored, last_signal, set_alarm, set_default,
+    way_back,
+};
 
 /// Nothing portable ties a child to its caller.
 pub(crate) fn tie_to(_: nix::unistd::Pid) {}
