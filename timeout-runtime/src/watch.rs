@@ -9,12 +9,14 @@ pub(crate) mod gathering;
 mod leased;
 #[cfg(feature = "tokio")]
 pub(crate) mod turn;
+mod way;
 
 use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use self::escalation::{LEAD, Stage, Why};
+use self::way::Way;
 use crate::echo::Echo;
 use crate::error::{ErrorKind, Hang, StoppedBy, Untraced, Usage};
 use crate::events::Events;
@@ -55,8 +57,8 @@ pub(crate) struct Watch {
     slate: Option<Slate>,
     stacks: Option<Stacks>,
     hang: Option<Hang>,
-    /// The deadline is near, and what the body is doing was looked at.
-    foreseen: bool,
+    /// The deadline is near, and what the body is doing was looked at: its threads.
+    foreseen: Option<Vec<i32>>,
     /// What the child prints, where a harness would not see it.
     echo: Option<Echo>,
     events: Events,
@@ -65,6 +67,8 @@ pub(crate) struct Watch {
 /// So much later than asked for the kernel may wake who waits (`PR_SET_TIMERSLACK`); for the rest of the
 /// time one looks again and again.
 const SLACK: Duration = Duration::from_micros(50);
+
+static WAY: Way = Way::new();
 
 /// More than any pipe holds.
 const MOST_DRAINED: usize = 16 << 20;
@@ -121,7 +125,7 @@ impl Watch {
             slate,
             stacks: None,
             hang: None,
-            foreseen: false,
+            foreseen: None,
             echo: None,
             events: Events::default(),
         }
@@ -173,14 +177,19 @@ impl Watch {
 
     /// Waits for the end, reaps, and says how it was.
     pub(crate) fn finish(&mut self) -> Ended {
-        self.give_way();
+        if !self.ended && matches!(self.stage, Stage::Running { .. }) {
+            WAY.give(|| {
+                self.look();
+                self.ended
+            });
+        }
         while !self.ended && !self.is_stuck() {
             self.wait(false);
         }
         if !matches!(self.stage, Stage::Running { .. }) {
             // A thread of the child that is still on its way out, on this processor, would keep the kernel
             // waiting awake, for milliseconds.
-            std::thread::yield_now();
+            WAY.give(|| true);
         }
         let (status, usage) = self.reap_all();
         // Whoever could print is gone now, but for what has left the group.
@@ -215,19 +224,6 @@ impl Watch {
         Ended { kind, stopped, stacks, hang: self.hang.take(), usage }
     }
 
-    /// Lets a child go that has said its last word, and is most often on this processor, where it was
-    /// interrupted by that being read. Who sleeps until its end is woken on another, which was idle and
-    /// has nothing of this process in its caches: that costs more than all else that is done here.
-    fn give_way(&mut self) {
-        for _ in 0..2 {
-            if self.ended || !matches!(self.stage, Stage::Running { .. }) {
-                return;
-            }
-            std::thread::yield_now();
-            self.look();
-        }
-    }
-
     /// The child's own status, which nobody has to wait for.
     fn reap(&mut self) -> (Option<Status>, Option<Usage>) {
         let reap = if self.ended { Process::reap } else { Process::reap_later };
@@ -247,7 +243,7 @@ impl Watch {
     /// step of escalation.
     fn wait(&mut self, for_bytes: bool) {
         match self.stage {
-            Stage::Running { until } if !self.foreseen => {
+            Stage::Running { until } if self.foreseen.is_none() => {
                 self.wait_until(until.before(LEAD), for_bytes);
                 if until.before(LEAD).has_passed() {
                     self.foresee();

@@ -47,16 +47,18 @@ impl Slate {
 
     /// In the caller: the stacks of the child, the body's first, or why there are none.
     ///
-    /// What it was doing a moment ago spares a look at whether it can answer.
+    /// What it was doing a moment ago spares a look at whether it can answer. Threads that have begun since
+    /// these were listed are not asked.
     pub(crate) fn stacks_of(
         slate: Option<&Self>,
         process: &mut Process,
         hang: Option<&Hang>,
+        threads: Vec<i32>,
     ) -> Stacks {
-        slate.ok_or_else(Self::why_none).and_then(|slate| slate.ask(process, hang))
+        slate.ok_or_else(Self::why_none).and_then(|slate| slate.ask(process, hang, threads))
     }
 
-    fn ask(&self, process: &mut Process, hang: Option<&Hang>) -> Stacks {
+    fn ask(&self, process: &mut Process, hang: Option<&Hang>, threads: Vec<i32>) -> Stacks {
         let page = self.page();
         if !self.has_begun() {
             return Err(Untraced::NotBegun);
@@ -64,13 +66,14 @@ impl Slate {
         if hang.map_or_else(|| process.is_stopped(), |hang| *hang == Hang::Stopped) {
             return Err(Untraced::Stopped);
         }
-        let threads = list(page, process);
+        let threads = list(page, process, threads);
         process.signal(Signal::SIGURG);
         let notes = page.notes.iter().zip(&threads);
         let mut silences = vec![Silence::default(); threads.len()];
         let begun = Instant::now();
         let until = Deadline::after(begun, Some(PATIENCE));
-        let mut step = Duration::from_micros(50);
+        // It is woken by who answers; this is for one that has ended instead.
+        let mut step = Duration::from_millis(1);
         let mut looks = LOOK;
         loop {
             let is_open = |((note, _), silence): ((&Note, &i32), &Silence)| {
@@ -128,7 +131,7 @@ impl Slate {
 }
 
 /// Writes down who is asked: the body's thread, then the others.
-fn list(page: &Page, process: &Process) -> Vec<i32> {
+fn list(page: &Page, process: &Process, all: Vec<i32>) -> Vec<i32> {
     let first = i32::try_from(process.id()).unwrap_or_default();
     // Where the body has a thread of its own, the first one is the library's, and waits for ever.
     let body = match page.body.load(Ordering::Relaxed) {
@@ -136,7 +139,7 @@ fn list(page: &Page, process: &Process) -> Vec<i32> {
         body => body,
     };
     let mut threads = vec![body];
-    let others = process.threads().into_iter().filter(|thread| ![body, first].contains(thread));
+    let others = all.into_iter().filter(|thread| ![body, first].contains(thread));
     threads.extend(others.take(MOST_THREADS - 1));
     for (note, thread) in page.notes.iter().zip(&threads) {
         note.thread.store(*thread, Ordering::Relaxed);

@@ -56,7 +56,7 @@ impl Watch {
     pub(super) fn foresee(&mut self) {
         if matches!(self.stage, Stage::Running { .. }) && !self.ended {
             self.hang = self.process.doing();
-            self.foreseen = true;
+            self.foreseen = Some(self.process.threads());
         }
     }
 
@@ -96,12 +96,13 @@ impl Watch {
         }
         if why == Why::Deadline {
             self.events.deadline();
-            if !self.foreseen {
+            let threads = self.foreseen.take().unwrap_or_else(|| {
                 // Before the question, which interrupts whatever it does.
                 self.hang = self.process.doing();
-            }
+                self.process.threads()
+            });
             let (slate, hang) = (self.slate.as_ref(), self.hang.as_ref());
-            self.stacks = Some(Slate::stacks_of(slate, &mut self.process, hang));
+            self.stacks = Some(Slate::stacks_of(slate, &mut self.process, hang, threads));
         } else {
             self.hang = None;
         }

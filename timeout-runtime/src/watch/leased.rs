@@ -18,7 +18,7 @@ impl Watch {
         self.stage = Stage::Running { until };
         self.gathered = Cursor::default();
         self.stacks = None;
-        (self.closed, self.drained, self.foreseen) = (false, 0, false);
+        (self.closed, self.drained, self.foreseen) = (false, 0, None);
         self.asked = if is_first { Asked::New } else { Asked::Waiting };
     }
 
