@@ -234,3 +234,25 @@ impl Word {
 fn first_byte(record: &Record) -> u8 {
     record.payload.first().copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else each second call of a thread would ask again.
+    #[test]
+    fn a_word_that_answers_nothing_takes_no_answer_away() {
+        Capture::Not.remember();
+        let payload = vec![Capture::Unknown as u8];
+        let ready = End::Record(Record { tag: Tag::Ready, payload });
+        assert!(matches!(Word::new(None).of(Some(ready), false), First::Ready(None)));
+        assert!(Question::new().is_none());
+    }
+
+    #[test]
+    fn a_child_without_a_word_has_failed_unless_its_body_had_begun() {
+        let of = |has_begun| Word::new(None).of(Some(End::Missing), has_begun);
+        assert!(matches!(of(false), First::Missing));
+        assert!(matches!(of(true), First::Other(Some(End::Missing))));
+    }
+}
