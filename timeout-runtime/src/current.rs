@@ -33,6 +33,7 @@ pub(crate) fn move_body_here() {
 }
 
 /// Of the process this is, if it is a child and not one that a body forked by itself.
+#[inline]
 pub(crate) fn child() -> Option<&'static Current> {
     CURRENT.get().filter(|current| current.process == process_number())
 }

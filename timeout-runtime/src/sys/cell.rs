@@ -86,6 +86,7 @@ impl<T: Send + Sync> Published<T> {
         known.unwrap_or_else(|| unreachable!("nothing takes it away"))
     }
 
+    #[inline]
     pub(crate) fn get(&self) -> Option<&'static T> {
         // SAFETY: null, a box that is never freed, or a room with what `publish_alone` says.
         unsafe { self.at.load(Ordering::Acquire).as_ref() }

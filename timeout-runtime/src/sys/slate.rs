@@ -250,6 +250,7 @@ static OWN: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
 static BASE: AtomicUsize = AtomicUsize::new(0);
 
 /// In a child, and not in what a body forked by itself, where the pages are another's.
+#[inline]
 pub(super) fn own() -> Option<&'static Page> {
     // SAFETY: null, or the pages of this child, which are never unmapped here.
     let page = unsafe { OWN.load(Ordering::Acquire).as_ref() }?;

@@ -94,6 +94,7 @@ fn other_lasting_threads() -> u64 {
     stats.map(|stat| u64::from(!may_end(stat))).sum()
 }
 
+#[inline]
 pub(crate) fn never_had_another() -> bool {
     static FLAG: OnceLock<usize> = OnceLock::new();
     let address = *FLAG.get_or_init(|| {

@@ -63,18 +63,26 @@ impl Watch {
     /// Look whether the child has ended, which the caller of this did; read the clock; enforce the
     /// deadline. In this order a child that ended in time is never called late.
     pub(super) fn escalate(&mut self) {
+        let is_in_time = matches!(self.stage, Stage::Running { until } if !until.has_passed());
+        if !self.ended && !is_in_time {
+            self.step();
+        }
+    }
+
+    /// Apart, as [`stop`](Self::stop) is.
+    #[cold]
+    #[inline(never)]
+    fn step(&mut self) {
         match self.stage {
-            Stage::Running { until } if !self.ended && until.has_passed() => {
-                self.stop(Why::Deadline);
-            }
-            Stage::Terminating { until, why, .. } if !self.ended && until.has_passed() => {
+            Stage::Running { .. } => self.stop(Why::Deadline),
+            Stage::Terminating { until, why, .. } if until.has_passed() => {
                 self.send_sigkill(why);
             }
-            Stage::Terminating { until, why, held: Held::UntilAlone } if !self.ended => {
+            Stage::Terminating { until, why, held: Held::UntilAlone } => {
                 let held = self.process.release_if_alone();
                 self.stage = Stage::Terminating { until, why, held };
             }
-            Stage::Killed { again, why, .. } if !self.ended && again.has_passed() => {
+            Stage::Killed { again, why, .. } if again.has_passed() => {
                 self.send_sigkill(why);
             }
             _ => {}
