@@ -23,6 +23,7 @@
 //!
 //! After `ProcessPool` of Python's pebble, and its `multiprocessing.Pool`.
 
+use crate::start::nursery;
 use crate::start::workers::Workers;
 pub use crate::start::workers::settings::Settings;
 
@@ -32,6 +33,7 @@ impl Settings {
         if let Some(workers) = Workers::own() {
             workers.apply(self);
         }
+        nursery::look_again();
     }
 }
 
@@ -40,4 +42,5 @@ pub fn shut_down() {
     if let Some(workers) = Workers::own() {
         workers.end_idle();
     }
+    nursery::shut_down();
 }

@@ -1,5 +1,7 @@
 //! This program started afresh, to run bodies: in place of `main`.
 
+pub(crate) mod nursery;
+
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,7 +18,6 @@ use crate::child::{Child, Sink};
 use crate::current::Current;
 use crate::frame::{End, Receiver, Record, Tag};
 use crate::limit::{Deadline, Limit};
-use crate::panic;
 use crate::remote::{Arguments, Request, Thunk};
 use crate::report::Report;
 use crate::sys::hang;
@@ -26,6 +27,7 @@ use crate::sys::slate::Slate;
 use crate::sys::spin::Spin;
 use crate::sys::threads::this_thread;
 use crate::sys::{self, exit, image, pipe};
+use crate::{panic, start};
 
 /// The variable that tells such a process from any other. It is gone before a body runs.
 pub(crate) const TRIGGER: &str = "TIMEOUT_RUNTIME_CHILD";
@@ -90,7 +92,12 @@ fn enter() {
         };
     }
     let trigger = sys::surroundings::take_variable(TRIGGER);
-    let Some(inherited) = trigger.as_deref().and_then(Inherited::from_text) else { return };
+    let Some(text) = trigger else { return };
+    // In each child of a nursery it goes on as in any other such process.
+    let Some(inherited) = Inherited::from_text(&text).or_else(|| nursery::serve(&text)) else {
+        return;
+    };
+    start::nursery::renounce();
     let caller = Pid::from_raw(inherited.caller.try_into().unwrap_or_default());
     let Inherited { requests, results, slate, .. } = inherited;
     if inherited.has_others {
@@ -101,6 +108,8 @@ fn enter() {
     if getppid() != caller {
         exit::now(0);
     }
+    // One that was started leads its group from the start.
+    sys::fork::gate(caller);
     // A program's first thread has a name, which only the standard library can give it.
     let body = thread::Builder::new().name("main".to_owned()).stack_size(sys::threads::STACK);
     match body.spawn(move || -> Infallible { serve_all(inherited) }) {

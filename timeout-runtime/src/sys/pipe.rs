@@ -180,7 +180,7 @@ fn new_pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
 
 /// In a program that closed a standard stream, a new pipe lands there, and the body would print
 /// into its own result.
-fn above_stdio(end: OwnedFd) -> io::Result<OwnedFd> {
+pub(super) fn above_stdio(end: OwnedFd) -> io::Result<OwnedFd> {
     if end.as_raw_fd() > 2 { Ok(end) } else { end.try_clone() }
 }
 

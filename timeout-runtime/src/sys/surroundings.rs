@@ -25,6 +25,11 @@ impl Mark {
         Self::of(env::vars_os())
     }
 
+    /// Whatever the folders are.
+    pub(crate) fn has_environment_of(&self, other: &Self) -> bool {
+        self.environment == other.environment
+    }
+
     fn of(variables: impl Iterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>) -> Self {
         let add = |state, text: &OsStr| mixed(state, text.as_bytes());
         let environment = variables

@@ -1,7 +1,7 @@
 //! One process of this program that was started afresh, as its caller has it.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::other_rights;
@@ -13,11 +13,14 @@ use crate::frame::{Receiver, Sender, Tag};
 use crate::limit::Deadline;
 use crate::remote::{Packed, Request};
 use crate::report::Report;
+use crate::start::nursery::{self, Birth, Born};
 use crate::start::terms::{FUSE, Terms};
 use crate::start::workers::lease::Lease;
 use crate::sys::credentials::Credentials;
+use crate::sys::nursery::Ends;
 use crate::sys::output::capture::Capture;
 use crate::sys::pipe::Requests;
+use crate::sys::process::Process;
 use crate::sys::respawn::{Shared, respawn};
 use crate::sys::slate::Slate;
 use crate::sys::surroundings::{Environment, Mark, Surroundings};
@@ -32,6 +35,8 @@ pub(crate) struct Worker {
     requests: Requests,
     /// What it has of the caller's surroundings, if a body has not changed them since.
     mark: Option<Mark>,
+    /// What the caller's were a moment ago, when it came to be.
+    seen: Option<Mark>,
     /// With which it was started.
     credentials: Credentials,
     calls: u64,
@@ -43,30 +48,19 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn start() -> io::Result<Self> {
-        let (environment, credentials) = (Environment::now(), Credentials::now());
-        let mark = environment.mark();
-        if credentials.are_mixed() {
-            return Err(other_rights());
+        Parts::new()?.start()
+    }
+
+    /// By a nursery, if there is one. `None`: there is none before the deadline.
+    pub(crate) fn born(deadline: Deadline) -> io::Result<Option<Self>> {
+        let parts = Parts::new()?;
+        match nursery::child(&parts.ends(), deadline)? {
+            Birth::Child(Born { process, has, wants }) => {
+                Ok(Some(parts.into_worker(process, has, wants)))
+            }
+            Birth::None => parts.start().map(Some),
+            Birth::Late => Ok(None),
         }
-        let (reader, writer) = pipe::pipe()?;
-        let requests = Requests::new()?;
-        let (slate, memory) = Slate::shared().unzip();
-        let mut shared = vec![requests.reader(), writer.as_fd()];
-        shared.extend(memory.as_ref().map(AsFd::as_fd));
-        let shared = Shared::new(shared);
-        let inherited = Inherited {
-            caller: std::process::id(),
-            requests: shared.number(0),
-            results: shared.number(1),
-            reader: reader.as_fd().as_raw_fd(),
-            slate: memory.as_ref().map_or(-1, |_| shared.number(2)),
-            has_others: !Shared::is_all(),
-        };
-        let process = respawn(environment, (TRIGGER, inherited.to_text()), &shared)?;
-        let grace = Some(Duration::ZERO);
-        let watch = Watch::new(process, reader, Deadline::NEVER, grace, Deadline::NEVER, slate);
-        let (mark, cpu_time) = (Some(mark), Duration::ZERO);
-        Ok(Self { watch, requests, mark, credentials, calls: 0, cpu_time, printed: None })
     }
 
     /// Whether it waits for a call, and for nothing else, and may do what this process may do: one
@@ -95,9 +89,8 @@ impl Worker {
     ) -> io::Result<Begun> {
         let (printed, writer) = printed().unzip();
         let now = Instant::now();
-        // One that was started for this call began with what there is.
         let is_first = self.calls == 0;
-        let mark = self.mark.filter(|_| is_first).unwrap_or_else(Mark::now);
+        let mark = self.seen.take().unwrap_or_else(Mark::now);
         let (visible, call) = terms.visible();
         let request = Request {
             identity: image::identity()?,
@@ -132,6 +125,66 @@ impl Worker {
         }
         head.extend(packed.arguments);
         Ok(Begun { worker: self, parts: [head, Vec::new()] })
+    }
+}
+
+/// What there is of one before there is a process.
+struct Parts {
+    credentials: Credentials,
+    reader: pipe::Reader,
+    writer: pipe::Writer,
+    requests: Requests,
+    slate: Option<Slate>,
+    /// By which the process has it.
+    memory: Option<OwnedFd>,
+}
+
+impl Parts {
+    fn new() -> io::Result<Self> {
+        let credentials = Credentials::now();
+        if credentials.are_mixed() {
+            return Err(other_rights());
+        }
+        let (reader, writer) = pipe::pipe()?;
+        let requests = Requests::new()?;
+        let (slate, memory) = Slate::shared().unzip();
+        Ok(Self { credentials, reader, writer, requests, slate, memory })
+    }
+
+    fn ends(&self) -> Ends<'_> {
+        Ends {
+            requests: self.requests.reader(),
+            results: self.writer.as_fd(),
+            slate: self.memory.as_ref().map(AsFd::as_fd),
+            reader: self.reader.as_fd().as_raw_fd(),
+        }
+    }
+
+    fn start(self) -> io::Result<Worker> {
+        let environment = Environment::now();
+        let mark = environment.mark();
+        let Ends { requests, results, slate, reader } = self.ends();
+        let mut shared = vec![requests, results];
+        shared.extend(slate);
+        let shared = Shared::new(shared);
+        let inherited = Inherited {
+            caller: std::process::id(),
+            requests: shared.number(0),
+            results: shared.number(1),
+            reader,
+            slate: slate.map_or(-1, |_| shared.number(2)),
+            has_others: !Shared::is_all(),
+        };
+        let process = respawn(environment, (TRIGGER, inherited.to_text()), &shared)?;
+        Ok(self.into_worker(process, mark, mark))
+    }
+
+    fn into_worker(self, process: Process, has: Mark, wants: Mark) -> Worker {
+        let Self { credentials, reader, requests, slate, .. } = self;
+        let grace = Some(Duration::ZERO);
+        let watch = Watch::new(process, reader, Deadline::NEVER, grace, Deadline::NEVER, slate);
+        let (mark, seen, cpu_time) = (Some(has), Some(wants), Duration::ZERO);
+        Worker { watch, requests, mark, seen, credentials, calls: 0, cpu_time, printed: None }
     }
 }
 
@@ -213,7 +266,7 @@ impl Rest {
         let Self { requests, mark, credentials, calls, .. } = self;
         let mark = mark.filter(|_| !idle.has_moved);
         let cpu_time = Duration::from_micros(idle.cpu_time);
-        Worker { watch, requests, mark, credentials, calls, cpu_time, printed: None }
+        Worker { watch, requests, mark, seen: None, credentials, calls, cpu_time, printed: None }
     }
 
     /// Whether the worker has read nothing of the call.
