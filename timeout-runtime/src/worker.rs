@@ -110,9 +110,7 @@ fn enter() {
     }
     // One that was started leads its group from the start.
     sys::fork::gate(caller);
-    // A program's first thread has a name, which only the standard library can give it.
-    let body = thread::Builder::new().name("main".to_owned()).stack_size(sys::threads::STACK);
-    match body.spawn(move || -> Infallible { serve_all(inherited) }) {
+    match first_thread().spawn(move || -> Infallible { serve_all(inherited) }) {
         Ok(body) => {
             sys::signal::leave_to_the_body();
             drop(body.join());
@@ -124,6 +122,11 @@ fn enter() {
         }
     }
     exit::now(FAILED)
+}
+
+/// A program's first thread has a name, which only the standard library can give it.
+fn first_thread() -> thread::Builder {
+    thread::Builder::new().name("main".to_owned()).stack_size(sys::threads::STACK)
 }
 
 /// A failure that is none of a body's. These codes are heard while the request is unread.

@@ -12,6 +12,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::atomic::AtomicI32;
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -38,9 +40,7 @@ impl Parent {
         const PR_GET_TID_ADDRESS: libc::c_int = 40;
 
         let is_known = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
-        let tasks = fs::metadata("/proc/self/task").ok()?;
-        // A folder has a link from each folder in it, and two more.
-        if !is_known || tasks.nlink() != 3 {
+        if !is_known || !is_alone() {
             return None;
         }
         let mut thread: *mut i32 = ptr::null_mut();
@@ -74,4 +74,15 @@ impl Parent {
             number => Side::Parent(Pid::from_raw(number)),
         })
     }
+}
+
+/// A thread that was joined a moment ago may still be on its way out of the kernel.
+fn is_alone() -> bool {
+    const LOOKS: u64 = 100;
+
+    (0..LOOKS).any(|look| {
+        thread::sleep(Duration::from_micros(look));
+        // A folder has a link from each folder in it, and two more.
+        fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == 3)
+    })
 }

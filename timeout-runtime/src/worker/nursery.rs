@@ -74,6 +74,15 @@ fn settle() {
     image::write_for(0);
     // A child that does not know it asks again.
     let _ = image::identity();
+    // What the first thread needs, symbols of the C library and memory, is there for the second.
+    if let Ok(first) = super::first_thread().spawn(warm_up) {
+        let _ = first.join();
+    }
+}
+
+fn warm_up() {
+    drop(vec![0u8; 1 << 10]);
+    std::hint::black_box(sys::platform::this_threads_stack());
 }
 
 #[cfg(test)]
