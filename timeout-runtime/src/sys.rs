@@ -40,7 +40,7 @@ pub(crate) mod readiness;
 #[cfg(feature = "pool")]
 pub(crate) mod respawn;
 #[cfg(feature = "pool")]
-mod sibling;
+pub(crate) mod sibling;
 pub(crate) mod signal;
 pub(crate) mod slate;
 #[cfg(feature = "pool")]

@@ -93,23 +93,12 @@ fn enter() {
     }
     let trigger = sys::surroundings::take_variable(TRIGGER);
     let Some(text) = trigger else { return };
-    // In each child of a nursery it goes on as in any other such process.
-    let Some(inherited) = Inherited::from_text(&text).or_else(|| nursery::serve(&text)) else {
-        return;
-    };
-    start::nursery::renounce();
-    let caller = Pid::from_raw(inherited.caller.try_into().unwrap_or_default());
+    let Some(inherited) = Inherited::from_text(&text) else { return nursery::enter(&text) };
     let Inherited { requests, results, slate, .. } = inherited;
     if inherited.has_others {
         pipe::close_inherited(&[requests, results, slate]);
     }
-    sys::platform::tie_to(caller);
-    sys::platform::end_with_caller();
-    if getppid() != caller {
-        exit::now(0);
-    }
-    // One that was started leads its group from the start.
-    sys::fork::gate(caller);
+    join_caller(inherited.caller);
     match first_thread().spawn(move || -> Infallible { serve_all(inherited) }) {
         Ok(body) => {
             sys::signal::leave_to_the_body();
@@ -122,6 +111,17 @@ fn enter() {
         }
     }
     exit::now(FAILED)
+}
+
+/// From now on this process is one that serves that caller, and ends with it.
+fn join_caller(caller: u32) {
+    start::nursery::renounce();
+    let caller = Pid::from_raw(caller.try_into().unwrap_or_default());
+    sys::platform::tie_to(caller);
+    sys::platform::end_with_caller();
+    if getppid() != caller {
+        exit::now(0);
+    }
 }
 
 /// A program's first thread has a name, which only the standard library can give it.
@@ -140,12 +140,21 @@ fn results_of(inherited: Inherited) -> io::Result<pipe::Writer> {
 }
 
 fn serve_all(inherited: Inherited) -> ! {
-    let requests = pipe::inherited(inherited.requests);
-    let (Ok(requests), Ok(results)) = (requests, results_of(inherited)) else { exit::now(FAILED) };
+    settle();
+    serve(inherited)
+}
+
+/// On the thread of the body, whatever that will be.
+fn settle() {
     sys::overflow::watch_this_thread();
     panic::install_hook();
     panic::wants_stack();
     image::write_for(0);
+}
+
+fn serve(inherited: Inherited) -> ! {
+    let requests = pipe::inherited(inherited.requests);
+    let (Ok(requests), Ok(results)) = (requests, results_of(inherited)) else { exit::now(FAILED) };
     let mut child = Child::fresh(results);
     Current::coming(Deadline::NEVER, Report::new("", Limit::never())).begin(child.number());
     // Without one there is no trace.

@@ -1,11 +1,12 @@
 //! This program started afresh, to be copied: each copy goes on as a process that was started itself.
 
-use nix::unistd::{Pid, getppid};
+use std::convert::Infallible;
+
+use nix::unistd::getppid;
 
 use super::Inherited;
 use crate::current::Current;
 use crate::limit::{Deadline, Limit};
-use crate::panic;
 use crate::report::Report;
 use crate::sys::nursery::inside::Inside;
 use crate::sys::{self, exit, image};
@@ -38,51 +39,40 @@ impl Told {
     }
 }
 
-/// Serves the caller, and gives in each child what that has inherited. `None`: this is no nursery.
-pub(super) fn serve(text: &str) -> Option<Inherited> {
-    let Told { caller, socket, memory } = Told::from_text(text)?;
-    tie_to(caller);
-    settle();
-    let Ok(inside) = Inside::new(socket, memory) else { exit::now(super::FAILED) };
+/// Comes back if this is no nursery.
+pub(super) fn enter(text: &str) {
+    let Some(told) = Told::from_text(text) else { return };
+    super::join_caller(told.caller);
+    // What the kernel tells of the caller's end is heeded by a child of a call alone. The end of the socket
+    // tells of it too, but not where a process that the caller forked has a copy.
+    Current::coming(Deadline::NEVER, Report::new("", Limit::never())).begin(-1);
+    // The thread that makes them is the one that they are left with: it has its name, and whatever else a
+    // program's first thread has.
+    let maker = super::first_thread().spawn(move || -> Infallible { serve(told) });
+    if maker.is_ok() {
+        drop(maker);
+        sys::sibling::sleep_for_ever();
+    }
+    exit::now(super::FAILED)
+}
+
+fn serve(told: Told) -> ! {
+    super::settle();
+    // A child that does not know it asks again.
+    let _ = image::identity();
+    let Ok(inside) = Inside::new(told.socket, told.memory) else { exit::now(super::FAILED) };
     let Some(given) = inside.serve() else { exit::now(0) };
-    Some(Inherited {
-        caller,
+    // In each child, which goes on as a process that was started for it does.
+    super::join_caller(told.caller);
+    sys::fork::gate(getppid());
+    super::serve(Inherited {
+        caller: told.caller,
         requests: given.requests,
         results: given.results,
         reader: given.reader,
         slate: given.slate.unwrap_or(-1),
         has_others: false,
     })
-}
-
-/// The end of the socket tells of the caller's, but not where a process that the caller forked has a
-/// copy of its end.
-fn tie_to(caller: u32) {
-    let caller = Pid::from_raw(caller.try_into().unwrap_or_default());
-    sys::platform::tie_to(caller);
-    sys::platform::end_with_caller();
-    Current::coming(Deadline::NEVER, Report::new("", Limit::never())).begin(-1);
-    if getppid() != caller {
-        exit::now(0);
-    }
-}
-
-/// What each child would find out by itself, and which is the same in all.
-fn settle() {
-    panic::install_hook();
-    panic::wants_stack();
-    image::write_for(0);
-    // A child that does not know it asks again.
-    let _ = image::identity();
-    // What the first thread needs, symbols of the C library and memory, is there for the second.
-    if let Ok(first) = super::first_thread().spawn(warm_up) {
-        let _ = first.join();
-    }
-}
-
-fn warm_up() {
-    drop(vec![0u8; 1 << 10]);
-    std::hint::black_box(sys::platform::this_threads_stack());
 }
 
 #[cfg(test)]
