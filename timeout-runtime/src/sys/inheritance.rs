@@ -180,14 +180,15 @@ impl Inheritance {
     }
 }
 
-/// All of it, at the end.
+/// All of it, at the end. What is less than was asked for is the last of such a file.
 fn read(path: &str, into: &mut Vec<u8>) -> io::Result<()> {
     let mut file = File::open(path)?;
     let mut part = [0; 4 << 10];
     loop {
-        match file.read(&mut part)? {
-            0 => return Ok(()),
-            length => into.extend_from_slice(&part[..length]),
+        let length = file.read(&mut part)?;
+        into.extend_from_slice(&part[..length]);
+        if length < part.len() {
+            return Ok(());
         }
     }
 }

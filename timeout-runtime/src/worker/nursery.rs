@@ -8,6 +8,7 @@ use super::Inherited;
 use crate::current::Current;
 use crate::limit::{Deadline, Limit};
 use crate::report::Report;
+use crate::start::terms::settle_lazies;
 use crate::sys::nursery::inside::Inside;
 use crate::sys::{self, exit, image};
 
@@ -58,7 +59,8 @@ pub(super) fn enter(text: &str) {
 
 fn serve(told: Told) -> ! {
     super::settle();
-    // A child that does not know it asks again.
+    // What each child would find out by itself, and which is the same in all.
+    settle_lazies();
     let _ = image::identity();
     let Ok(inside) = Inside::new(told.socket, told.memory) else { exit::now(super::FAILED) };
     let Some(given) = inside.serve() else { exit::now(0) };
