@@ -5,7 +5,6 @@
 //! inherit. The next that finds the same starts a nursery, which serves those that follow, until one
 //! finds a change, or none comes for as long as an idle worker is kept.
 
-use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,6 +27,8 @@ pub(crate) enum Birth {
     Child(Born),
     /// It is to be started.
     None,
+    /// The same, and what was meant for the child may have come to another that is about to end.
+    Failed,
     /// There was none before the deadline.
     Late,
 }
@@ -42,13 +43,9 @@ pub(crate) struct Born {
 }
 
 /// A child for a call, if there is a nursery or is to be one.
-///
-/// # Errors
-///
-/// A shortage, of which a start would fail as well.
-pub(crate) fn child(ends: &Ends<'_>, deadline: Deadline) -> io::Result<Birth> {
+pub(crate) fn child(ends: &Ends<'_>, deadline: Deadline) -> Birth {
     let own = if IS_SERVANT.load(Ordering::Relaxed) { None } else { Nurseries::own() };
-    own.map_or(Ok(Birth::None), |own| own.child(ends, deadline))
+    own.map_or(Birth::None, |own| own.child(ends, deadline))
 }
 
 /// Ends the one that is there, and waits for that.
@@ -154,15 +151,13 @@ impl Nurseries {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn child(&'static self, ends: &Ends<'_>, deadline: Deadline) -> io::Result<Birth> {
-        match self.take(deadline) {
-            None => Ok(Birth::Late),
-            Some(Place::Idle(kept, _)) => self.ask(kept, ends, deadline),
-            Some(_) => match self.start() {
-                Some(kept) => self.ask(kept, ends, deadline),
-                None => Ok(Birth::None),
-            },
-        }
+    fn child(&'static self, ends: &Ends<'_>, deadline: Deadline) -> Birth {
+        let kept = match self.take(deadline) {
+            None => return Birth::Late,
+            Some(Place::Idle(kept, _)) => Some(kept),
+            Some(_) => self.start(),
+        };
+        kept.map_or(Birth::None, |kept| self.ask(kept, ends, deadline))
     }
 
     /// What is there; from now on this call has it. `None`: others have it until the deadline.
@@ -218,13 +213,13 @@ impl Nurseries {
         Some(Kept { nursery, seen, is_new: true })
     }
 
-    fn ask(&self, mut kept: Kept, ends: &Ends<'_>, deadline: Deadline) -> io::Result<Birth> {
+    /// Whatever keeps it from giving a child, one that is started tells of if it lasts. A shortage may
+    /// be of the nursery's own making.
+    fn ask(&self, mut kept: Kept, ends: &Ends<'_>, deadline: Deadline) -> Birth {
         let mut now = None;
         let is_current = || {
-            let seen = Seen::now();
-            let is_current = seen.as_ref().is_some_and(|seen| seen.is_as(&kept.seen));
-            now = seen;
-            is_current
+            now = Seen::now();
+            now.as_ref().is_some_and(|now| now.is_as(&kept.seen))
         };
         let until = deadline.min(Deadline::after(Instant::now(), Some(PATIENCE)));
         let born = kept.nursery.child(ends, until, is_current);
@@ -233,27 +228,27 @@ impl Nurseries {
             (Ok(process), Some(now)) => {
                 let born = Born { process, has: kept.seen.mark, wants: now.mark };
                 self.put(Place::Idle(kept, Instant::now()));
-                Ok(Birth::Child(born))
-            }
-            (Err(Barren::Short(why)), _) => {
-                self.put(Place::Idle(kept, Instant::now()));
-                Err(why)
+                Birth::Child(born)
             }
             (born, now) => {
-                kept.nursery.end();
-                let mut state = self.lock();
-                state.is_hopeless |= match born {
-                    Err(Barren::Unfit) => true,
-                    // It never came to serve.
-                    Err(Barren::Broken) => is_new,
-                    _ => false,
-                };
-                state.last = now.map(|now| (now, Instant::now()));
-                drop(state);
-                self.put(Place::Empty);
-                Ok(if deadline.has_passed() { Birth::Late } else { Birth::None })
+                kept.nursery.end_with(ends, deadline);
+                self.fail(born.err().as_ref(), is_new, now);
+                if deadline.has_passed() { Birth::Late } else { Birth::Failed }
             }
         }
+    }
+
+    fn fail(&self, why: Option<&Barren>, is_new: bool, now: Option<Seen>) {
+        let mut state = self.lock();
+        state.is_hopeless |= match why {
+            Some(Barren::Unfit) => true,
+            // It never came to serve.
+            Some(Barren::Broken) => is_new,
+            _ => false,
+        };
+        state.last = now.map(|now| (now, Instant::now()));
+        drop(state);
+        self.put(Place::Empty);
     }
 
     fn shut_down(&self) {

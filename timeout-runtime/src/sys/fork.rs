@@ -68,7 +68,7 @@ fn take(child: Pid) -> io::Result<Process> {
 /// Waits until the caller has made this process a group leader, which it does once it has a
 /// handle on it. The caller is usually first: then this is one system call.
 #[inline]
-pub(crate) fn gate(caller: Pid) {
+fn gate(caller: Pid) {
     let own = getpid();
     let mut looks = 0u32;
     while getpgrp() != own {

@@ -27,7 +27,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, ftruncate, getpid, setpgid};
 
 use self::crossing::{Request, STANDARD, answer_from, send};
-use super::pipe::above_stdio;
+use super::pipe::{Requests, above_stdio};
 use super::process::Process;
 use super::respawn::{Shared, abandon, respawn};
 use super::surroundings::Environment;
@@ -47,7 +47,7 @@ pub(crate) struct Nursery {
 /// What a child is to have.
 #[derive(Debug)]
 pub(crate) struct Ends<'a> {
-    pub(crate) requests: BorrowedFd<'a>,
+    pub(crate) requests: &'a Requests,
     pub(crate) results: BorrowedFd<'a>,
     pub(crate) slate: Option<BorrowedFd<'a>>,
     /// The caller's end of the results, by its number.
@@ -57,8 +57,8 @@ pub(crate) struct Ends<'a> {
 /// Why there is no child.
 #[derive(Debug)]
 pub(crate) enum Barren {
-    /// None is to be had at the moment, by this way or another.
-    Short(io::Error),
+    /// There are too few processes or descriptors, or too little memory.
+    Short,
     /// The nursery has threads, or does not know how.
     Unfit,
     /// What a child would inherit has changed.
@@ -70,6 +70,9 @@ pub(crate) enum Barren {
 
 /// So long after its end was asked for it is waited for.
 const END: Duration = Duration::from_secs(5);
+
+/// And so long at least: it usually takes some tenths of a millisecond.
+const MOMENT: Duration = Duration::from_millis(100);
 
 impl Nursery {
     /// `trigger` makes of the numbers of its socket and its memory what it is told.
@@ -94,7 +97,7 @@ impl Nursery {
     /// A child that does nothing before it is told what. Meanwhile, `is_current` says whether it would
     /// have what one that is started now would; not before, for it takes as long as a part of a birth.
     ///
-    /// After any failure but a shortage the nursery is to be ended.
+    /// After a failure the nursery is to be ended.
     pub(crate) fn child(
         &mut self,
         ends: &Ends<'_>,
@@ -108,17 +111,20 @@ impl Nursery {
         let child = match answer {
             0 => return Err(Barren::Unfit),
             1.. => Pid::from_raw(answer),
-            _ => return Err(barren(Errno::from_raw(-answer))),
+            _ => return Err(Barren::Short),
         };
         if !is_current {
-            abandon(child);
+            withdraw(child, ends);
             return Err(Barren::Outdated);
         }
-        take(child).map_err(Barren::Short)
+        take(child).map_err(|_failed| {
+            withdraw(child, ends);
+            Barren::Short
+        })
     }
 
     fn ask(&self, ends: &Ends<'_>) -> nix::Result<()> {
-        let mut descriptors = [ends.requests.as_raw_fd(); STANDARD + 3];
+        let mut descriptors = [ends.requests.reader().as_raw_fd(); STANDARD + 3];
         let mut standard = [false; STANDARD];
         for (number, is_open) in (0..).zip(&mut standard) {
             *is_open = is_inherited(number);
@@ -155,39 +161,49 @@ impl Nursery {
         }
     }
 
-    /// Ends it, with a child that it may have made and told nobody of.
-    pub(crate) fn end(mut self) {
-        self.process.signal(Signal::SIGKILL);
-        let until = Deadline::after(Instant::now(), Some(END));
-        while !self.process.wait([None; 2], until).ended {
+    /// Ends it, with a child for these that it may have made and told nobody of.
+    pub(crate) fn end_with(self, ends: &Ends<'_>, deadline: Deadline) {
+        // Whatever has them, or will have.
+        ends.requests.withdraw();
+        let born = self.end_by(deadline);
+        if born > 0 {
+            withdraw(Pid::from_raw(born), ends);
+        }
+    }
+
+    pub(crate) fn end(self) {
+        self.end_by(Deadline::NEVER);
+    }
+
+    /// It is asked too, for it may be another user's by now.
+    fn end_by(self, deadline: Deadline) -> i32 {
+        let Self { mut process, socket, born, .. } = self;
+        drop(socket);
+        process.signal(Signal::SIGKILL);
+        let most = deadline.remaining().map_or(END, |left| left.clamp(MOMENT, END));
+        let until = Deadline::after(Instant::now(), Some(most));
+        while !process.wait([None; 2], until).ended {
             if until.has_passed() {
-                self.process.reap_later();
-                return;
+                process.reap_later();
+                return 0;
             }
         }
-        self.process.reap();
-        // It waits for what it is to do, so the number is its own.
-        let born = self.born.at().load(Ordering::Relaxed);
-        if born > 0 {
-            abandon(Pid::from_raw(born));
-        }
+        process.reap();
+        born.at().load(Ordering::Relaxed)
     }
 }
 
 /// Takes hold of the child, and makes it what it waits for: the leader of a group.
 fn take(child: Pid) -> io::Result<Process> {
-    let taken = Process::open(child).and_then(|process| {
-        setpgid(child, child)?;
-        Ok(process)
-    });
-    taken.inspect_err(|_failed| abandon(child))
+    let process = Process::open(child)?;
+    setpgid(child, child)?;
+    Ok(process)
 }
 
-fn barren(why: Errno) -> Barren {
-    match why {
-        Errno::EAGAIN | Errno::ENOMEM => Barren::Short(why.into()),
-        _ => Barren::Broken,
-    }
+/// Ends a child that has done nothing yet, and so is there. It is asked too, for the same reason.
+fn withdraw(child: Pid, ends: &Ends<'_>) {
+    ends.requests.withdraw();
+    abandon(child);
 }
 
 /// Whether a program that is started has it.

@@ -128,6 +128,12 @@ impl Requests {
         asked == 0 && usize::try_from(there) == Ok(self.written)
     }
 
+    /// Says that there will be no call: to a child that has not been told of one.
+    pub(crate) fn withdraw(&self) {
+        let end = crate::frame::Sender::new(Vec::new()).into_frame();
+        let _ = retry(|| nix::unistd::write(&self.writer, &end));
+    }
+
     /// What the child inherits.
     pub(crate) fn reader(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()

@@ -2,8 +2,6 @@
 
 use std::convert::Infallible;
 
-use nix::unistd::getppid;
-
 use super::Inherited;
 use crate::current::Current;
 use crate::limit::{Deadline, Limit};
@@ -66,7 +64,7 @@ fn serve(told: Told) -> ! {
     let Some(given) = inside.serve() else { exit::now(0) };
     // In each child, which goes on as a process that was started for it does.
     super::join_caller(told.caller);
-    sys::fork::gate(getppid());
+    given.await_caller(told.caller);
     super::serve(Inherited {
         caller: told.caller,
         requests: given.requests,

@@ -54,11 +54,12 @@ impl Worker {
     /// By a nursery, if there is one. `None`: there is none before the deadline.
     pub(crate) fn born(deadline: Deadline) -> io::Result<Option<Self>> {
         let parts = Parts::new()?;
-        match nursery::child(&parts.ends(), deadline)? {
+        match nursery::child(&parts.ends(), deadline) {
             Birth::Child(Born { process, has, wants }) => {
                 Ok(Some(parts.into_worker(process, has, wants)))
             }
             Birth::None => parts.start().map(Some),
+            Birth::Failed => Parts::new()?.start().map(Some),
             Birth::Late => Ok(None),
         }
     }
@@ -153,7 +154,7 @@ impl Parts {
 
     fn ends(&self) -> Ends<'_> {
         Ends {
-            requests: self.requests.reader(),
+            requests: &self.requests,
             results: self.writer.as_fd(),
             slate: self.memory.as_ref().map(AsFd::as_fd),
             reader: self.reader.as_fd().as_raw_fd(),
@@ -164,7 +165,7 @@ impl Parts {
         let environment = Environment::now();
         let mark = environment.mark();
         let Ends { requests, results, slate, reader } = self.ends();
-        let mut shared = vec![requests, results];
+        let mut shared = vec![requests.reader(), results];
         shared.extend(slate);
         let shared = Shared::new(shared);
         let inherited = Inherited {

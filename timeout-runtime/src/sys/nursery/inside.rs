@@ -7,16 +7,18 @@
 #![expect(unsafe_code, reason = "see the heading")]
 
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::unistd::close;
+use nix::unistd::{close, getpgrp, getpid, getppid};
 
 use super::Word;
 use super::crossing::{Numbers, Request, STANDARD, answer, receive};
-use crate::sys::pipe;
 use crate::sys::sibling::{Parent, Side};
+use crate::sys::{exit, pipe};
 
 /// What it works with.
 pub(crate) struct Inside {
@@ -31,6 +33,30 @@ pub(crate) struct Given {
     pub(crate) results: i32,
     pub(crate) reader: i32,
     pub(crate) slate: Option<i32>,
+}
+
+impl Given {
+    /// In a child: waits until the caller has hold of it, which it shows by making this process a group
+    /// leader, or has no use for it. Before that its number must not become another's.
+    pub(crate) fn await_caller(&self, caller: u32) {
+        let is_held = || getpgrp() == getpid();
+        let is_withdrawn = || {
+            // SAFETY: it is open, for nobody else has been told of it.
+            pipe::is_readable(unsafe { BorrowedFd::borrow_raw(self.requests) })
+        };
+        let mut looks = 0u32;
+        while !is_held() && !is_withdrawn() {
+            if getppid().as_raw().unsigned_abs() != caller {
+                exit::now(1);
+            }
+            looks += 1;
+            if looks < 64 {
+                thread::yield_now();
+            } else {
+                thread::sleep(Duration::from_micros(50));
+            }
+        }
+    }
 }
 
 /// Out of the way of what children are given, which then have the numbers that they would have if they
