@@ -209,6 +209,9 @@ const CHANGES: [(&str, Change); 16] = [
     }),
     ("the first to go", || fs::write("/proc/self/oom_score_adj", "700").unwrap()),
     ("session", || {
+        // Who leads a group cannot.
+        let group = nix::unistd::getpgid(Some(getppid())).unwrap();
+        nix::unistd::setpgid(Pid::from_raw(0), group).unwrap();
         nix::unistd::setsid().unwrap();
     }),
 ];
