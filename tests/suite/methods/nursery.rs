@@ -273,6 +273,22 @@ fn rights_that_were_given_up_are_not_the_childs() {
     });
 }
 
+/// Another one, for what is started from now on.
+#[test]
+fn the_namespaces_are_those_of_the_call() {
+    isolated(|| {
+        let first = nursery();
+        // SAFETY: a plain system call.
+        if unsafe { libc::unshare(libc::CLONE_NEWUTS) } != 0 {
+            return println!("only the superuser can have another one");
+        }
+        for _ in 0..4 {
+            assert_eq!(spawn().call(viewed, ()).unwrap().0, view());
+        }
+        assert!(!is_running(first));
+    });
+}
+
 fn user() -> u32 {
     Uid::effective().as_raw()
 }
@@ -673,6 +689,21 @@ fn calls_nest() {
             assert_eq!(spawn().call(calls_deeper, (3,)).unwrap(), 3);
         }
         assert_eq!(children(), [first]);
+    });
+}
+
+fn calls_thrice() -> u32 {
+    (0..3).for_each(|_| drop(spawn().call(sum, (1, 2)).unwrap()));
+    process::id()
+}
+
+/// It would be a process that the body has left behind.
+#[test]
+fn a_worker_has_no_nursery_and_is_kept() {
+    isolated(|| {
+        let pool = Timeout::new(LONG).start_method(StartMethod::Pool);
+        let worker = pool.call(calls_thrice, ()).unwrap();
+        assert_eq!(pool.call(calls_thrice, ()).unwrap(), worker);
     });
 }
 
