@@ -21,6 +21,10 @@
 //! # Ok::<(), timeout_runtime::Error>(())
 //! ```
 //!
+//! Calls with the start method `spawn` that follow one another are served by copies of one process that
+//! was started afresh, a nursery; it is kept for as long as an idle worker, and ends with
+//! [`shut_down`] too.
+//!
 //! After `ProcessPool` of Python's pebble, and its `multiprocessing.Pool`.
 
 use crate::start::nursery;
@@ -37,7 +41,8 @@ impl Settings {
     }
 }
 
-/// Ends the workers that are idle, and waits for that. The next call starts a new one.
+/// Ends the workers that are idle, and the nursery of `spawn`, and waits for that. The next call starts a
+/// new one.
 pub fn shut_down() {
     if let Some(workers) = Workers::own() {
         workers.end_idle();

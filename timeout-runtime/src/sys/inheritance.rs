@@ -42,7 +42,7 @@ const LINES: [&[u8]; 15] = [
 const FILES: [&str; 4] = [
     "/proc/thread-self/cgroup",
     "/proc/thread-self/oom_score_adj",
-    "/proc/thread-self/coredump_filter",
+    "/proc/self/coredump_filter",
     "/proc/thread-self/attr/current",
 ];
 
