@@ -44,7 +44,8 @@ pub(crate) struct Born {
 
 /// A child for a call, if there is a nursery or is to be one.
 pub(crate) fn child(ends: &Ends<'_>, deadline: Deadline) -> Birth {
-    let own = if IS_SERVANT.load(Ordering::Relaxed) { None } else { Nurseries::own() };
+    let may_be = Nursery::is_possible() && !IS_SERVANT.load(Ordering::Relaxed);
+    let own = may_be.then(Nurseries::own).flatten();
     own.map_or(Birth::None, |own| own.child(ends, deadline))
 }
 
@@ -191,13 +192,14 @@ impl Nurseries {
     }
 
     fn try_start(&'static self) -> Option<Kept> {
-        let seen = Seen::now()?;
-        let mut state = self.lock();
-        if state.is_hopeless {
+        let kept_for = kept_for();
+        if kept_for.is_some_and(|duration| duration.is_zero()) || self.lock().is_hopeless {
             return None;
         }
+        let seen = Seen::now()?;
+        let mut state = self.lock();
         let is_recent =
-            |since: &Instant| kept_for().is_none_or(|duration| since.elapsed() < duration);
+            |since: &Instant| kept_for.is_none_or(|duration| since.elapsed() < duration);
         let last = state.last.take();
         if !last.is_some_and(|(last, since)| is_recent(&since) && last.is_as(&seen)) {
             state.last = Some((seen, Instant::now()));

@@ -75,14 +75,16 @@ const END: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_millis(100);
 
 impl Nursery {
+    /// Not where what is started inherits more than it is to have.
+    pub(crate) fn is_possible() -> bool {
+        Shared::is_all()
+    }
+
     /// `trigger` makes of the numbers of its socket and its memory what it is told.
     pub(crate) fn start(
         environment: Environment,
         trigger: impl FnOnce(i32, i32) -> (&'static str, String),
     ) -> io::Result<Self> {
-        if !Shared::is_all() {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
         let (socket, its) = socket_pair()?;
         let memory = memfd_create(c"timeout-runtime", MFdFlags::MFD_CLOEXEC)?;
         ftruncate(&memory, size_of::<AtomicI32>().try_into().unwrap_or_default())?;
@@ -104,7 +106,7 @@ impl Nursery {
         until: Deadline,
         is_current: impl FnOnce() -> bool,
     ) -> Result<Process, Barren> {
-        self.ask(ends).map_err(|_failed| Barren::Broken)?;
+        self.ask(ends).map_err(|_failed| Barren::Short)?;
         let is_current = is_current() && may_look(&self.process) == self.may_look;
         let answer = self.answer(until)?;
         self.born.at().store(0, Ordering::Relaxed);
