@@ -10,10 +10,15 @@
 //! System calls of numbers, and of memory that lives through them.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
 
 /// Of the calling thread.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,36 +44,49 @@ const LINES: [&[u8]; 15] = [
 ];
 
 /// Which may be missing, as a kernel has been built.
-const FILES: [&str; 4] = [
-    "/proc/thread-self/cgroup",
-    "/proc/thread-self/oom_score_adj",
-    "/proc/self/coredump_filter",
-    "/proc/thread-self/attr/current",
-];
+const FILES: [&CStr; 4] = [c"cgroup", c"oom_score_adj", c"../../coredump_filter", c"attr/current"];
+
+/// Those that were not there: nor will they be.
+static ARE_MISSING: [AtomicBool; FILES.len()] = [const { AtomicBool::new(false) }; FILES.len()];
 
 /// Those that children are in.
-const NAMESPACES: [&std::ffi::CStr; 8] =
-    [c"cgroup", c"ipc", c"mnt", c"net", c"pid_for_children", c"time_for_children", c"user", c"uts"];
+const NAMESPACES: [&CStr; 8] = [
+    c"ns/cgroup",
+    c"ns/ipc",
+    c"ns/mnt",
+    c"ns/net",
+    c"ns/pid_for_children",
+    c"ns/time_for_children",
+    c"ns/user",
+    c"ns/uts",
+];
 
 impl Inheritance {
     /// `None`: it cannot be told, for want of `/proc`.
     pub(crate) fn now() -> Option<Self> {
         let mut now = Self(Vec::with_capacity(2 << 10));
-        now.add_status().ok()?;
-        now.add_stat().ok()?;
-        for file in FILES {
-            now.add_file(file);
+        // Each name below it is found in a step or two, and not anew from the root.
+        let own = open(
+            c"/proc/thread-self",
+            OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        );
+        let own = own.ok()?;
+        now.add_status(own.as_fd()).ok()?;
+        now.add_stat(own.as_fd()).ok()?;
+        for (file, is_missing) in FILES.iter().zip(&ARE_MISSING) {
+            now.add_file(own.as_fd(), file, is_missing);
         }
-        now.add_namespaces().ok()?;
+        now.add_namespaces(own.as_fd());
         now.add_limits();
         now.add_root();
         now.add_numbers();
         Some(now)
     }
 
-    fn add_status(&mut self) -> io::Result<()> {
+    fn add_status(&mut self, own: BorrowedFd<'_>) -> io::Result<()> {
         let mut status = Vec::with_capacity(4 << 10);
-        read("/proc/thread-self/status", &mut status)?;
+        read(own, c"status", &mut status)?;
         for line in status.split(|byte| *byte == b'\n') {
             let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
             if LINES.contains(&name) {
@@ -83,9 +101,9 @@ impl Inheritance {
 
     /// Session and terminal, niceness and priority: of the fields in `proc_pid_stat(5)` behind the name,
     /// which may hold anything.
-    fn add_stat(&mut self) -> io::Result<()> {
+    fn add_stat(&mut self, own: BorrowedFd<'_>) -> io::Result<()> {
         let mut stat = Vec::with_capacity(1 << 10);
-        read("/proc/thread-self/stat", &mut stat)?;
+        read(own, c"stat", &mut stat)?;
         let stat = String::from_utf8_lossy(&stat);
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         let fields = fields.enumerate().filter(|(index, _)| [3, 4, 16, 37].contains(index));
@@ -100,28 +118,28 @@ impl Inheritance {
         self.0.extend(number.to_ne_bytes());
     }
 
-    fn add_file(&mut self, path: &str) {
-        let failure = read(path, &mut self.0).err();
+    fn add_file(&mut self, own: BorrowedFd<'_>, name: &CStr, is_missing: &AtomicBool) {
+        if !is_missing.load(Ordering::Relaxed) {
+            let failure = read(own, name, &mut self.0).err().and_then(|why| why.raw_os_error());
+            is_missing
+                .store(matches!(failure, Some(libc::ENOENT | libc::EINVAL)), Ordering::Relaxed);
+        }
         self.0.push(0);
-        let why = failure.and_then(|why| why.raw_os_error());
-        self.add(why.unwrap_or_default().into());
     }
 
     /// By the names that the kernel gives them.
-    fn add_namespaces(&mut self) -> io::Result<()> {
-        let folder = File::open("/proc/thread-self/ns")?;
+    fn add_namespaces(&mut self, own: BorrowedFd<'_>) {
         for namespace in NAMESPACES {
             let mut name = [0u8; 64];
             // SAFETY: see the heading.
             let length = unsafe {
                 let (room, size) = (name.as_mut_ptr().cast(), name.len());
-                libc::readlinkat(folder.as_raw_fd(), namespace.as_ptr(), room, size)
+                libc::readlinkat(own.as_raw_fd(), namespace.as_ptr(), room, size)
             };
             let length = usize::try_from(length).unwrap_or_default();
             self.0.extend_from_slice(&name[..length]);
             self.0.push(0);
         }
-        Ok(())
     }
 
     fn add_limits(&mut self) {
@@ -181,8 +199,9 @@ impl Inheritance {
 }
 
 /// All of it, at the end. What is less than was asked for is the last of such a file.
-fn read(path: &str, into: &mut Vec<u8>) -> io::Result<()> {
-    let mut file = File::open(path)?;
+fn read(own: BorrowedFd<'_>, name: &CStr, into: &mut Vec<u8>) -> io::Result<()> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let mut file = File::from(openat(own, name, flags, Mode::empty())?);
     let mut part = [0; 4 << 10];
     loop {
         let length = file.read(&mut part)?;
