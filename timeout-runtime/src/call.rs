@@ -206,7 +206,7 @@ impl Going {
         }
         let ended = receiver.source().finish();
         let before = self.lease.as_ref().map(Lease::cpu_time).unwrap_or_default();
-        let is_unheard = self.lease.as_ref().is_some_and(Lease::is_unheard);
+        let is_unheard = receiver.source().is_unheard();
         let kind = if is_unheard && !ended.stopped { never_began(&ended.kind) } else { ended.kind };
         Ended { kind, usage: ended.usage.map(|usage| usage.since(before)), ..ended }
     }

@@ -2,13 +2,12 @@
 
 use std::cell::Cell;
 
-use nix::unistd::getpid;
-
 use crate::frame::{Sender, Tag};
 use crate::limit::Deadline;
 use crate::report::Report;
 use crate::sys::cell::Published;
 use crate::sys::pipe;
+use crate::sys::platform::process_number;
 use crate::sys::threads::this_thread;
 
 /// What this process is, when it is a child.
@@ -35,7 +34,7 @@ pub(crate) fn move_body_here() {
 
 /// Of the process this is, if it is a child and not one that a body forked by itself.
 pub(crate) fn child() -> Option<&'static Current> {
-    CURRENT.get().filter(|current| current.process == getpid().as_raw())
+    CURRENT.get().filter(|current| current.process == process_number())
 }
 
 thread_local! {
@@ -81,7 +80,7 @@ impl Current {
     #[inline]
     pub(crate) fn begin(self, pipe: i32) {
         WAITS_IN.set(None);
-        CURRENT.publish_alone(Self { process: getpid().as_raw(), pipe, ..self });
+        CURRENT.publish_alone(Self { process: process_number(), pipe, ..self });
     }
 
     /// The nearest deadline of this call and those it is nested in.

@@ -18,7 +18,11 @@ pub(crate) mod exhaustion;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod function;
+#[cfg(feature = "pool")]
+pub(crate) mod glance;
 pub(crate) mod hang;
+#[cfg(feature = "pool")]
+pub(crate) mod hatch;
 pub(crate) mod headroom;
 #[cfg(feature = "pool")]
 pub(crate) mod image;

@@ -25,7 +25,7 @@ use crate::sys::pipe;
 use crate::sys::process::{Process, Status};
 use crate::sys::slate::Slate;
 #[cfg(feature = "pool")]
-use crate::sys::spin::Spin;
+use crate::sys::{hatch::Hatch, spin::Spin};
 use crate::trace::Stacks;
 
 /// Watches one child from its start to its end. As a [`Read`] it gives the bytes that arrive, and
@@ -43,6 +43,9 @@ pub(crate) struct Watch {
     /// The child has ended, and waits to be reaped.
     ended: bool,
     asked: Asked,
+    /// Where a worker answers, if it can at once.
+    #[cfg(feature = "pool")]
+    hatch: Option<Hatch>,
     #[cfg(feature = "pool")]
     spin: Spin,
     /// What is known of its end, once it was reaped.
@@ -80,7 +83,7 @@ enum Asked {
     No,
     /// It is still to start, which takes longer than anybody waits awake.
     New,
-    /// It was waiting for that.
+    /// It was waiting for that, and is to answer at the hatch.
     #[cfg(feature = "pool")]
     Waiting,
 }
@@ -115,6 +118,8 @@ impl Watch {
             closed: false,
             ended: false,
             asked: Asked::New,
+            #[cfg(feature = "pool")]
+            hatch: None,
             #[cfg(feature = "pool")]
             spin: Spin::default(),
             reaped: None,
@@ -332,17 +337,17 @@ impl Read for Watch {
             Ok(0) => {}
             gathered => return gathered,
         }
-        let mut first = None;
         let asked = std::mem::take(&mut self.asked);
         #[cfg(feature = "pool")]
-        if asked == Asked::Waiting {
-            first = self.read_soon(bytes);
+        if asked == Asked::Waiting && self.hear() {
+            self.escalate();
+            return self.gathered.read(bytes);
         }
-        if asked != Asked::No && first.is_none() && !self.ended {
+        if asked != Asked::No && !self.ended {
             self.wait(true);
         }
         loop {
-            match first.take().unwrap_or_else(|| self.read_pipe(bytes)) {
+            match self.read_pipe(bytes) {
                 Ok(0) if !self.closed => return Ok(0),
                 Ok(0) => {}
                 Ok(length) => {

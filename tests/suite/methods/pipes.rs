@@ -127,8 +127,8 @@ fn data_without_end_ends() {
     });
 }
 
-/// Replaces what a worker reads its requests from, and leaves the pipe of results.
-fn replaces_what_is_read() -> u32 {
+/// Replaces what a worker reads long requests from, and leaves the pipe of results.
+fn replaces_what_is_read() {
     let null = File::open("/dev/null").unwrap();
     for number in others(&[null.as_raw_fd()]) {
         // SAFETY: its flags are read, and what is closed is the library's, which is to notice.
@@ -138,17 +138,24 @@ fn replaces_what_is_read() -> u32 {
             }
         }
     }
-    process::id()
 }
 
 #[test]
-fn a_worker_that_cannot_be_asked_any_more_is_replaced() {
+fn a_worker_that_has_lost_the_pipe_of_long_requests_has_them_all_the_same() {
+    fn counted(text: String) -> (usize, u32) {
+        (text.len(), process::id())
+    }
     isolated(|| {
-        for _ in 0..20 {
-            let timeout = Timeout::new(LONG).start_method(StartMethod::Pool);
-            let first = timeout.call(replaces_what_is_read, ()).unwrap();
-            assert_ne!(timeout.call(process::id, ()).unwrap(), first);
+        let timeout = Timeout::new(LONG).start_method(StartMethod::Pool);
+        let mut workers = Vec::new();
+        for length in [10, 1 << 20, 1 << 20, 10] {
+            timeout.call(replaces_what_is_read, ()).unwrap();
+            let (counted, worker) = timeout.call(counted, ("x".repeat(length),)).unwrap();
+            assert_eq!(counted, length);
+            workers.push(worker);
         }
+        workers.dedup();
+        assert_eq!(workers.len(), 1, "{workers:?}");
     });
 }
 

@@ -1,6 +1,5 @@
 //! A child that serves one call after another.
 
-use std::fs::File;
 use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
@@ -10,28 +9,27 @@ use crate::body;
 use crate::budget::Budget;
 use crate::frame::{Sender, Tag};
 use crate::sys::credentials::Credentials;
-use crate::sys::pipe::{self, Known};
+use crate::sys::pipe;
+use crate::sys::signal::Left;
 use crate::sys::surroundings::Sign;
 use crate::sys::threads::Census;
 use crate::sys::{self, signal, slate};
 
 /// By what it is seen whether a body has left anything behind.
 #[derive(Debug)]
-pub(crate) struct State<'a> {
+pub(crate) struct State {
     census: Census,
-    requests: &'a File,
-    known: Known,
     sign: Sign,
     credentials: Credentials,
     cpu_time: CpuTime,
 }
 
-impl<'a> State<'a> {
-    pub(crate) fn new(requests: &'a File) -> io::Result<Self> {
-        let (census, known) = (Census::new()?, Known::new(requests)?);
+impl State {
+    pub(crate) fn new() -> io::Result<Self> {
+        let census = Census::new()?;
         let (sign, credentials) = (Sign::now(), Credentials::now());
         let cpu_time = CpuTime { asked: None, micros: 0 };
-        Ok(Self { census, requests, known, sign, credentials, cpu_time })
+        Ok(Self { census, sign, credentials, cpu_time })
     }
 
     /// Another call begins, in other surroundings or in those of the last.
@@ -42,18 +40,12 @@ impl<'a> State<'a> {
         self
     }
 
-    /// No thread, no process, no other rights, no signal that is still to come, and the next request
-    /// will arrive.
-    fn is_unchanged(&self) -> bool {
-        self.known.is(self.requests)
-            && self.census.is_unchanged()
+    /// No thread, no process, no other rights, and no signal that is still to come.
+    fn is_unchanged(&self, signals: Left) -> bool {
+        self.census.is_unchanged()
             && !self.credentials.have_changed()
             && !sys::platform::has_children()
-            && !signal::is_any_pending()
-    }
-
-    fn idle(&mut self) -> Idle {
-        Idle { cpu_time: self.cpu_time.recent(), has_moved: self.has_moved() }
+            && signals != Left::Pending
     }
 
     /// Whether the next call is to be told its surroundings anew.
@@ -68,21 +60,15 @@ impl<'a> State<'a> {
 pub(crate) struct Idle {
     /// Its processor time so far, in microseconds.
     pub(crate) cpu_time: u64,
-    /// The body has changed its folder or its environment.
-    pub(crate) has_moved: bool,
 }
-
-const MOVED: u64 = 1 << 63;
 
 impl Idle {
     fn to_bytes(self) -> [u8; 8] {
-        let moved = if self.has_moved { MOVED } else { 0 };
-        (self.cpu_time & !MOVED | moved).to_le_bytes()
+        self.cpu_time.to_le_bytes()
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let word = u64::from_le_bytes(bytes.try_into().ok()?);
-        Some(Self { cpu_time: word & !MOVED, has_moved: word & MOVED != 0 })
+        Some(Self { cpu_time: u64::from_le_bytes(bytes.try_into().ok()?) })
     }
 }
 
@@ -129,29 +115,37 @@ impl Child {
 
     /// Runs a body as [`enter`](Self::enter) does, but comes back if it returned and left nothing
     /// behind that would meet the next one: no thread, and no process. What else it may have changed is
-    /// put back before the caller hears of it, and may tell this process of another call.
-    pub(crate) fn serve(&mut self, type_name: &str, job: &mut Job<'_>, state: &mut State<'_>) {
-        let mut rests = false;
+    /// put back while the caller goes on with the value; before that is done it has no other call done here.
+    pub(crate) fn serve(&mut self, type_name: &str, job: &mut Job<'_>, state: &mut State) {
+        let (mut rests, mut signals) = (false, Left::Nothing);
         self.is_kept = true;
+        let hatch = self.pipe.hatch();
         let code = self.attempt(type_name, job, |sender| {
-            if !state.is_unchanged() {
+            signals = signal::left();
+            if !state.is_unchanged(signals) {
                 return sender.complete();
             }
             sys::output::flush_alone();
-            let said = sender.complete_and(Tag::Rests, || {
-                signal::put_back();
-                state.idle().to_bytes()
-            });
+            let idle = || Idle { cpu_time: state.cpu_time.recent() }.to_bytes();
+            // What the body has done to the pipe is told there, as by every start method.
+            let is_given = |pipe: &&mut pipe::Writer, frame: &[u8]| {
+                hatch.is_some_and(|hatch| pipe.is_untouched() && hatch.answer(frame))
+            };
+            let said = sender.complete_and(Tag::Rests, idle, is_given);
             rests = said.is_ok();
             said
         });
         if !rests {
             leave(code);
         }
+        signal::put_back(signals);
         slate::rest();
         mem::take(&mut self.budget).leave();
         body::forget_stopping();
-        sys::platform::relight_fuse(Duration::ZERO);
+        let has_moved = state.has_moved();
+        if let Some(hatch) = hatch {
+            hatch.be_ready(has_moved);
+        }
     }
 
     /// Runs the last one.
@@ -171,10 +165,8 @@ mod tests {
 
     #[test]
     fn what_is_told_of_an_idle_worker_is_heard() {
-        for has_moved in [false, true] {
-            let idle = Idle { cpu_time: 123_456_789, has_moved };
-            assert_eq!(Idle::from_bytes(&idle.to_bytes()), Some(idle));
-        }
+        let idle = Idle { cpu_time: 123_456_789 };
+        assert_eq!(Idle::from_bytes(&idle.to_bytes()), Some(idle));
         assert_eq!(Idle::from_bytes(b"short"), None);
     }
 }

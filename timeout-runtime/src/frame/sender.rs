@@ -44,22 +44,26 @@ impl<W: Write> Sender<W> {
     }
 
     /// As [`complete`](Self::complete), and one more word, which is asked for when no write of the
-    /// value can have to wait any more: in the same write, for a small value.
+    /// value can have to wait any more: in the same write, for a small value, if it is not given in
+    /// another way.
     #[cfg(feature = "pool")]
     pub(crate) fn complete_and(
         &mut self,
         tag: Tag,
         payload: impl FnOnce() -> [u8; 8],
+        is_given: impl FnOnce(&W, &[u8]) -> bool,
     ) -> io::Result<()> {
         self.close_frame();
-        if self.total > SMALL {
+        let is_small = self.total <= SMALL;
+        if !is_small {
             self.sink.write_all(self.gathered.as_slice())?;
             self.gathered.clear();
         }
         let payload = payload();
         self.gather(&header(tag, payload.len()));
         self.gather(&payload);
-        self.sink.write_all(self.gathered.as_slice())
+        let frame = self.gathered.as_slice();
+        if is_small && is_given(&self.sink, frame) { Ok(()) } else { self.sink.write_all(frame) }
     }
 
     #[inline]

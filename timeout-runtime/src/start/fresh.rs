@@ -132,7 +132,8 @@ async fn try_start_awaited(
         lease = own;
     }
     let Some(idle) = idle else { return Err(terms.too_late()) };
-    let mut begun = idle.begin(&terms, packed, &lease).map_err(|error| terms.failed(error))?;
+    let begun = idle.begin(&terms, packed, &lease).map_err(|error| terms.failed(error))?;
+    let mut begun = begun.awaited();
     if begun.is_small() {
         begun.send();
     } else {
@@ -142,9 +143,9 @@ async fn try_start_awaited(
         });
         begun = sent.await.ok_or_else(|| terms.failed(io::ErrorKind::WouldBlock.into()))?;
     }
-    let (watch, rest) = begun.worker.parted();
+    let (watch, kept) = begun.worker.parted();
     let gathering = Gathering::new(watch).await.map_err(|error| terms.failed(error))?;
-    Ok((gathering, lease.with(rest)))
+    Ok((gathering, lease.with(kept)))
 }
 
 fn refused(report: &Report, error: Error) -> Pending {

@@ -117,7 +117,7 @@ struct Seen {
 
 impl Seen {
     fn now() -> Option<Self> {
-        Some(Self { mark: Mark::now(), inheritance: Inheritance::now()? })
+        Some(Self { mark: Environment::now().mark(), inheritance: Inheritance::now()? })
     }
 
     /// Another current folder is the child's to enter, as it is a worker's. Another environment is

@@ -78,6 +78,14 @@ impl<T: Send + Sync> Published<T> {
         self.get()
     }
 
+    /// What is published there, or else this, which is always the same: several threads may find it out at
+    /// once, for a child that was forked meanwhile could wait for ever for the first.
+    #[cfg(feature = "pool")]
+    pub(crate) fn get_or(&self, find: impl FnOnce() -> T) -> &'static T {
+        let known = self.get().or_else(|| self.publish_after(None, find()));
+        known.unwrap_or_else(|| unreachable!("nothing takes it away"))
+    }
+
     pub(crate) fn get(&self) -> Option<&'static T> {
         // SAFETY: null, a box that is never freed, or a room with what `publish_alone` says.
         unsafe { self.at.load(Ordering::Acquire).as_ref() }

@@ -14,8 +14,9 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::cell::Published;
 
 /// Where the executable itself is.
 #[derive(Debug)]
@@ -25,8 +26,8 @@ struct Image {
 }
 
 fn image() -> &'static Image {
-    static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| {
+    static IMAGE: Published<Image> = Published::new();
+    IMAGE.get_or(|| {
         let mut image = Image { base: 0, segments: Vec::new() };
         // SAFETY: the callback gets this very pointer, and stops after the first object, which is
         // the executable.
@@ -59,8 +60,8 @@ impl Image {
 
 /// Whether the test harness of the standard library is in it, by a name that nobody else has.
 pub(crate) fn has_harness() -> bool {
-    static HAS: OnceLock<bool> = OnceLock::new();
-    *HAS.get_or_init(|| {
+    static HAS: Published<bool> = Published::new();
+    *HAS.get_or(|| {
         // Backwards, not to be found here: two parts of it may come to stand side by side.
         let name: String = "ERUTPACON_TSET_TSUR".chars().rev().collect();
         image().segments.iter().any(|segment| {
@@ -116,7 +117,7 @@ pub(crate) type Identity = [u64; 5];
 
 /// Which build this is: the file that was executed, wherever it is now.
 pub(crate) fn identity() -> io::Result<Identity> {
-    static IDENTITY: OnceLock<Identity> = OnceLock::new();
+    static IDENTITY: Published<Identity> = Published::new();
     if let Some(identity) = IDENTITY.get() {
         return Ok(*identity);
     }
@@ -124,7 +125,7 @@ pub(crate) fn identity() -> io::Result<Identity> {
     let written = file.mtime().unsigned_abs();
     let nanos = file.mtime_nsec().unsigned_abs();
     let identity = [file.dev(), file.ino(), file.size(), written, nanos];
-    Ok(*IDENTITY.get_or_init(|| identity))
+    Ok(*IDENTITY.get_or(|| identity))
 }
 
 /// Where the process has the executable that will look at this one's addresses.

@@ -49,9 +49,10 @@ pub(crate) struct Nursery {
 pub(crate) struct Ends<'a> {
     pub(crate) requests: &'a Requests,
     pub(crate) results: BorrowedFd<'a>,
+    pub(crate) hatch: BorrowedFd<'a>,
     pub(crate) slate: Option<BorrowedFd<'a>>,
-    /// The caller's end of the results, by its number.
-    pub(crate) reader: i32,
+    /// Of the requests, and of the caller's end of the results, by the caller's numbers.
+    pub(crate) there: [i32; 2],
 }
 
 /// Why there is no child.
@@ -126,7 +127,7 @@ impl Nursery {
     }
 
     fn ask(&self, ends: &Ends<'_>) -> nix::Result<()> {
-        let mut descriptors = [ends.requests.reader().as_raw_fd(); STANDARD + 3];
+        let mut descriptors = [ends.requests.reader().as_raw_fd(); STANDARD + 4];
         let mut standard = [false; STANDARD];
         for (number, is_open) in (0..).zip(&mut standard) {
             *is_open = is_inherited(number);
@@ -136,11 +137,12 @@ impl Nursery {
             }
         }
         descriptors[STANDARD + 1] = ends.results.as_raw_fd();
-        let count = STANDARD + 2 + usize::from(ends.slate.is_some());
+        descriptors[STANDARD + 2] = ends.hatch.as_raw_fd();
+        let count = STANDARD + 3 + usize::from(ends.slate.is_some());
         if let Some(slate) = ends.slate {
-            descriptors[STANDARD + 2] = slate.as_raw_fd();
+            descriptors[STANDARD + 3] = slate.as_raw_fd();
         }
-        let request = Request { reader: ends.reader, standard };
+        let request = Request { there: ends.there, standard };
         send(self.socket.as_fd(), &request.to_bytes(), &descriptors[..count])
     }
 

@@ -7,6 +7,8 @@
 //! lives through it.
 #![expect(unsafe_code, reason = "see the heading")]
 
+#[cfg(feature = "pool")]
+use std::fs::File;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 #[cfg(feature = "pool")]
@@ -17,6 +19,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+#[cfg(feature = "pool")]
+use super::hatch::Hatch;
 use super::retry;
 
 /// The caller's end. Reading never blocks.
@@ -35,6 +39,9 @@ pub(crate) struct Writer {
     trusted: bool,
     /// A write failed in the middle of what was to be said: nothing can be said after that.
     torn: bool,
+    /// Where the caller may be waiting instead.
+    #[cfg(feature = "pool")]
+    hatch: Option<&'static Hatch>,
 }
 
 /// A descriptor by its number, for those who cannot reach its owner: the panic hook.
@@ -71,27 +78,45 @@ pub(crate) fn close_inherited(kept: &[i32]) {
     }
 }
 
-/// Whether a descriptor is still the one that it was.
+/// The child's end of a pipe from the caller, which its bodies may close, or put something else in the place
+/// of.
 #[cfg(feature = "pool")]
 #[derive(Debug)]
-pub(crate) struct Known((u64, u64));
+pub(crate) struct Inbox {
+    file: File,
+    identity: (u64, u64),
+    /// Where the caller's own process holds it.
+    caller: (u32, i32),
+}
 
 #[cfg(feature = "pool")]
-impl Known {
-    pub(crate) fn new(end: impl AsFd) -> io::Result<Self> {
-        Ok(Self(identity(end)?))
+impl Inbox {
+    pub(crate) fn inherited(number: i32, caller: (u32, i32)) -> io::Result<Self> {
+        let file = inherited(number)?;
+        let identity = identity(&file)?;
+        Ok(Self { file: file.into(), identity, caller })
     }
 
-    pub(crate) fn is(&self, end: impl AsFd) -> bool {
-        identity(end) == Ok(self.0)
+    pub(crate) fn open(&mut self) -> io::Result<&File> {
+        if identity(&self.file) != Ok(self.identity) {
+            let again = self.opened_again()?;
+            // Under its number there is something of a body's, or nothing.
+            std::mem::forget(std::mem::replace(&mut self.file, again));
+        }
+        Ok(&self.file)
+    }
+
+    fn opened_again(&self) -> io::Result<File> {
+        let again = File::open(path_of(self.caller))?;
+        let is_it = identity(&again) == Ok(self.identity);
+        let lost = "a body closed or replaced the descriptor that requests come by";
+        if is_it { Ok(again) } else { Err(io::Error::other(lost)) }
     }
 }
 
-/// Whether there is something to be read, or will be nothing any more.
-#[cfg(feature = "pool")]
-pub(crate) fn is_readable(end: impl AsFd) -> bool {
-    let mut one = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
-    matches!(poll(&mut one, PollTimeout::ZERO), Ok(1..))
+/// A descriptor of another process (`proc(5)`).
+fn path_of((process, descriptor): (u32, i32)) -> String {
+    format!("/proc/{process}/fd/{descriptor}")
 }
 
 /// The caller's end of a pipe to the child, and that which the child inherits. Writing never blocks.
@@ -102,8 +127,6 @@ pub(crate) struct Requests {
     /// Kept, so that there always is a reader: without one, writing brings a signal that ends a
     /// program which does not ignore it. That the child has ended is seen otherwise.
     reader: OwnedFd,
-    /// How much was written for the current call, before which everything was read.
-    written: usize,
 }
 
 #[cfg(feature = "pool")]
@@ -112,20 +135,7 @@ impl Requests {
         let (reader, writer) = new_pipe()?;
         let (reader, writer) = (above_stdio(reader)?, above_stdio(writer)?);
         fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { writer, reader, written: 0 })
-    }
-
-    /// Another call begins.
-    pub(crate) fn begin(&mut self) {
-        self.written = 0;
-    }
-
-    /// Whether the child has read nothing of the current call.
-    pub(crate) fn is_unread(&self) -> bool {
-        let mut there: libc::c_int = 0;
-        // SAFETY: an open pipe of this process; the number is written during the call.
-        let asked = unsafe { libc::ioctl(self.reader.as_raw_fd(), libc::FIONREAD, &raw mut there) };
-        asked == 0 && usize::try_from(there) == Ok(self.written)
+        Ok(Self { writer, reader })
     }
 
     /// Says that there will be no call: to a child that has not been told of one.
@@ -140,13 +150,11 @@ impl Requests {
     }
 
     /// Writes what there is room for.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.len() >= 64 << 10 {
             super::platform::grow_pipe(&self.writer);
         }
-        let length = retry(|| nix::unistd::write(&self.writer, bytes))?;
-        self.written = self.written.saturating_add(length);
-        Ok(length)
+        Ok(retry(|| nix::unistd::write(&self.writer, bytes))?)
     }
 }
 
@@ -164,8 +172,7 @@ pub(crate) fn pipe() -> io::Result<(Reader, Writer)> {
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let caller = (std::process::id(), reader.as_raw_fd());
     let identity = identity(&writer)?;
-    let writer = Writer { file: writer, identity, caller, written: 0, trusted: true, torn: false };
-    Ok((Reader(reader), writer))
+    Ok((Reader(reader), Writer::new(writer, identity, caller)))
 }
 
 #[cfg(target_os = "linux")]
@@ -188,6 +195,11 @@ fn new_pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
 /// into its own result.
 pub(super) fn above_stdio(end: OwnedFd) -> io::Result<OwnedFd> {
     if end.as_raw_fd() > 2 { Ok(end) } else { end.try_clone() }
+}
+
+#[cold]
+fn replaced() -> io::Error {
+    io::Error::other("the body closed or replaced the descriptor that carries its result")
 }
 
 fn identity(end: impl AsFd) -> nix::Result<(u64, u64)> {
@@ -229,12 +241,36 @@ impl AsFd for Reader {
 }
 
 impl Writer {
+    fn new(file: OwnedFd, identity: (u64, u64), caller: (u32, i32)) -> Self {
+        Self {
+            file,
+            identity,
+            caller,
+            written: 0,
+            trusted: true,
+            torn: false,
+            #[cfg(feature = "pool")]
+            hatch: None,
+        }
+    }
+
     /// In a process that was started afresh.
     #[cfg(feature = "pool")]
     pub(crate) fn inherited(number: i32, caller: (u32, i32)) -> io::Result<Self> {
         let file = inherited(number)?;
         let identity = identity(&file)?;
-        Ok(Self { file, identity, caller, written: 0, trusted: true, torn: false })
+        Ok(Self::new(file, identity, caller))
+    }
+
+    /// A caller that waits there is told to look into the pipe.
+    #[cfg(feature = "pool")]
+    pub(crate) fn telling(self, hatch: &'static Hatch) -> Self {
+        Self { hatch: Some(hatch), ..self }
+    }
+
+    #[cfg(feature = "pool")]
+    pub(crate) fn hatch(&self) -> Option<&'static Hatch> {
+        self.hatch
     }
 
     /// What is written from here on is one frame, and before that it is to be made sure that the
@@ -250,23 +286,32 @@ impl Writer {
 
     #[inline]
     fn check(&mut self) -> io::Result<()> {
-        if !self.trusted && identity(&self.file) != Ok(self.identity) {
-            return Err(io::Error::other(
-                "the body closed or replaced the descriptor that carries its result",
-            ));
+        if self.trusted {
+            return Ok(());
+        }
+        #[cfg(feature = "pool")]
+        self.hatch.iter().for_each(|hatch| hatch.use_pipe());
+        if identity(&self.file) != Ok(self.identity) {
+            return Err(replaced());
         }
         self.trusted = true;
         Ok(())
     }
 
+    /// Whether the body has left it alone: it is still this pipe, and nothing is in it.
+    #[cfg(feature = "pool")]
+    pub(crate) fn is_untouched(&self) -> bool {
+        let mut there: libc::c_int = 0;
+        // SAFETY: the number is written during the call.
+        let asked = unsafe { libc::ioctl(self.file.as_raw_fd(), libc::FIONREAD, &raw mut there) };
+        asked == 0 && there == 0 && identity(&self.file) == Ok(self.identity)
+    }
+
     /// The same pipe on a new descriptor, by way of the caller's own (`proc(5)`).
     pub(crate) fn reopen(&self) -> io::Result<Self> {
-        let (process, descriptor) = self.caller;
-        let path = format!("/proc/{process}/fd/{descriptor}");
-        let file = OpenOptions::new().write(true).open(path)?.into();
-        let mut writer = Self { file, trusted: false, ..*self };
-        writer.check()?;
-        Ok(writer)
+        let file = OpenOptions::new().write(true).open(path_of(self.caller))?.into();
+        let known = identity(&file) == Ok(self.identity);
+        if known { Ok(Self::new(file, self.identity, self.caller)) } else { Err(replaced()) }
     }
 
     /// The process that reads.

@@ -14,13 +14,13 @@ use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::ptr;
-use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
+use super::cell::Published;
 use super::platform::Process;
 use super::retry;
 use super::surroundings::Environment;
@@ -92,8 +92,8 @@ type CloseFrom = unsafe extern "C" fn(*mut libc::posix_spawn_file_actions_t, lib
 
 /// `posix_spawn_file_actions_addclosefrom_np(3)`, which glibc has since 2.34.
 fn close_from() -> Option<CloseFrom> {
-    static FOUND: OnceLock<Option<CloseFrom>> = OnceLock::new();
-    *FOUND.get_or_init(|| {
+    static FOUND: Published<Option<CloseFrom>> = Published::new();
+    *FOUND.get_or(|| {
         let name = c"posix_spawn_file_actions_addclosefrom_np";
         // SAFETY: the name is a C string; looking a symbol up runs no code of its object.
         let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };

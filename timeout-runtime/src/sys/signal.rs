@@ -80,20 +80,38 @@ pub(crate) fn take_over_sigterm() {
     let _ = unsafe { sigaction(Signal::SIGTERM, &action) };
 }
 
+/// What a body has done to the signals of the thread that runs the next one.
+#[cfg(feature = "pool")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// Some are held back.
+    HeldBack,
+    /// One of these was sent: it would end the process, or run a body's handler, as soon as it is not.
+    Pending,
+}
+
+#[cfg(feature = "pool")]
+pub(crate) fn left() -> Left {
+    match platform::holds_back() {
+        false => Left::Nothing,
+        true if is_any_pending() => Left::Pending,
+        true => Left::HeldBack,
+    }
+}
+
 /// Between two bodies: what one has done to the signals that end the next, or that it did not ask for.
 #[cfg(feature = "pool")]
-pub(crate) fn put_back() {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler is installed.
-    let _ = unsafe { sigaction(Signal::SIGTERM, &default) };
-    let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+pub(crate) fn put_back(left: Left) {
+    platform::set_default(libc::SIGTERM);
+    if left != Left::Nothing {
+        platform::hold_none_back();
+    }
     set_timer(std::time::Duration::ZERO);
 }
 
-/// Whether one was sent that is held back: it would end the process, or run a body's handler, as soon
-/// as it is not.
 #[cfg(feature = "pool")]
-pub(crate) fn is_any_pending() -> bool {
+fn is_any_pending() -> bool {
     // SAFETY: zero is an empty set.
     let mut pending: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: the set lives through the calls.

@@ -1,12 +1,16 @@
 //! Waiting awake: what comes within microseconds is not slept for, since to fall asleep and to be
-//! woken up on another processor takes as long as a short call.
+//! woken up on another processor takes as long as a short call. Where the other needs this processor it is
+//! given way, which is half of what a sleep and a wake cost there.
 
-use std::sync::OnceLock;
-use std::thread::available_parallelism;
+use std::hint::spin_loop;
+use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
 /// As long as a sleep and its end cost, where the other is on a processor of its own.
 const MOST: Duration = Duration::from_micros(50);
+
+/// So many looks between two at the clock.
+const LOOKS: u32 = 8;
 
 /// After so many times in vain it is tried only now and then.
 const PATIENCE: u32 = 2;
@@ -22,55 +26,106 @@ pub(crate) struct Spin {
 
 impl Spin {
     /// Whether it is there within some microseconds.
-    pub(crate) fn until(&mut self, mut is_there: impl FnMut() -> bool) -> bool {
-        let is_hopeless = self.in_vain > PATIENCE && self.in_vain % NOW_AND_THEN != 0;
-        if is_hopeless || !has_processors() {
+    pub(crate) fn until(
+        &mut self,
+        is_there: impl Fn() -> bool,
+        is_needed_here: impl Fn() -> bool,
+    ) -> bool {
+        if self.in_vain > PATIENCE && self.in_vain % NOW_AND_THEN != 0 {
             self.in_vain = self.in_vain.wrapping_add(1);
-            return false;
+            return is_there();
         }
         let begun = Instant::now();
-        while !is_there() {
+        // Looks at the clock are few, for each takes as long as several for what is waited for.
+        while !(0..LOOKS).any(|_| is_there_soon(&is_there, &is_needed_here)) {
             if begun.elapsed() > MOST {
                 self.in_vain = self.in_vain.wrapping_add(1);
                 return false;
             }
-            std::hint::spin_loop();
         }
         self.in_vain = 0;
         true
     }
 }
 
-/// Whether somebody else may run meanwhile.
-fn has_processors() -> bool {
-    static HAS: OnceLock<bool> = OnceLock::new();
-    *HAS.get_or_init(|| available_parallelism().is_ok_and(|count| count.get() > 1))
+fn is_there_soon(is_there: impl Fn() -> bool, is_needed_here: impl Fn() -> bool) -> bool {
+    let is_there = is_there();
+    if !is_there {
+        if is_needed_here() {
+            yield_now();
+        } else {
+            spin_loop();
+        }
+    }
+    is_there
+}
+
+/// Two that wait for each other on one processor, while another may be idle: one goes elsewhere, and if that
+/// is of no use, it is not tried again for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Company {
+    left: u32,
+}
+
+/// For so many waits.
+const WHILE: u32 = 1_000;
+
+impl Company {
+    /// Whether who waits now should leave the processor that both are on.
+    pub(crate) fn is_to_part(&mut self, are_together: bool) -> bool {
+        match (are_together, self.left) {
+            (false, _) => self.left = 0,
+            (true, 0) => self.left = WHILE,
+            (true, _) => self.left -= 1,
+        }
+        self.left == WHILE
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
     fn what_never_comes_at_once_is_seldom_waited_for() {
         let (mut spin, mut tries) = (Spin::default(), 0);
         for _ in 0..640 {
-            let mut is_tried = false;
-            assert!(!spin.until(|| {
-                is_tried = true;
+            let looks = Cell::new(0);
+            let is_there = || {
+                looks.set(looks.get() + 1);
                 false
-            }));
-            tries += u32::from(is_tried);
+            };
+            assert!(!spin.until(is_there, || true));
+            tries += u32::from(looks.get() > 1);
         }
         assert!(tries <= 3 + 10, "{tries}");
     }
 
     #[test]
     fn what_came_at_once_is_waited_for_again() {
-        let mut spin = Spin { in_vain: 64 };
-        if has_processors() {
-            assert!(spin.until(|| true));
-            assert_eq!(spin.in_vain, 0);
-        }
+        let mut spin = Spin { in_vain: NOW_AND_THEN };
+        assert!(spin.until(|| true, || false));
+        assert_eq!(spin.in_vain, 0);
+    }
+
+    #[test]
+    fn what_is_there_is_seen_without_a_wait() {
+        let mut spin = Spin { in_vain: NOW_AND_THEN + 1 };
+        assert!(spin.until(|| true, || false));
+        assert!(!spin.until(|| false, || false));
+    }
+
+    #[test]
+    fn who_stays_together_is_seldom_parted() {
+        let mut company = Company::default();
+        assert!(!company.is_to_part(false));
+        let parted = |company: &mut Company| company.is_to_part(true);
+        assert!(parted(&mut company));
+        assert!((0..WHILE).all(|_| !parted(&mut company)));
+        assert!(parted(&mut company));
+        assert!(!company.is_to_part(false));
+        assert!(parted(&mut company));
     }
 }

@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::glance::Glance;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// By what a change is seen.
@@ -20,21 +21,27 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Of this process now.
-    pub(crate) fn now() -> Self {
-        Self::of(env::vars_os())
-    }
-
     /// Whatever the folders are.
     pub(crate) fn has_environment_of(&self, other: &Self) -> bool {
         self.environment == other.environment
     }
+}
 
-    fn of(variables: impl Iterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>) -> Self {
-        let add = |state, text: &OsStr| mixed(state, text.as_bytes());
-        let environment = variables
-            .fold(0, |state, (name, value)| add(add(state, name.as_ref()), value.as_ref()));
-        Self { folder: folder(), environment }
+/// What was seen of the environment last: most often it is as it was.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Option<(Glance, u64)>);
+
+impl Seen {
+    /// Of this process now.
+    pub(crate) fn mark(&mut self) -> Mark {
+        let known = self.0.as_mut().and_then(|(glance, is)| glance.is_unchanged().then_some(*is));
+        let environment = known.unwrap_or_else(|| {
+            let now = Environment::now();
+            let is = now.hash();
+            self.0 = Glance::of(&now.0).map(|glance| (glance, is));
+            is
+        });
+        Mark { folder: folder(), environment }
     }
 }
 
@@ -49,7 +56,12 @@ impl Environment {
     }
 
     pub(crate) fn mark(&self) -> Mark {
-        Mark::of(self.0.iter().map(|(name, value)| (name, value)))
+        Mark { folder: folder(), environment: self.hash() }
+    }
+
+    fn hash(&self) -> u64 {
+        let add = |state, text: &OsString| mixed(state, text.as_bytes());
+        self.0.iter().fold(0, |state, (name, value)| add(add(state, name), value))
     }
 
     pub(crate) fn into_variables(self) -> impl Iterator<Item = (OsString, OsString)> {

@@ -1,25 +1,65 @@
 //! The watch of a child that serves one call after another.
 
-use std::io::{self, Cursor};
+use std::io::Cursor;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::escalation::Stage;
+use super::escalation::{LEAD, Stage};
 use super::{Asked, Ended, Watch, now};
 use crate::echo::Echo;
 use crate::error::ErrorKind;
 use crate::start::terms::Terms;
+use crate::sys::hatch::{Hatch, Waits};
 use crate::sys::process::Ready;
 
+/// So many milliseconds a worker is waited for that is to be ready in microseconds: then another one is
+/// quicker to have.
+const MOST_MOMENTS: u32 = 100;
+
 impl Watch {
-    /// The child begins with a call, its first or another.
-    pub(crate) fn begin(&mut self, terms: &Terms<'_>, is_first: bool) {
+    /// From now on the child is told here what it is to do.
+    pub(crate) fn tell_by(&mut self, hatch: Hatch) {
+        self.hatch = Some(hatch);
+    }
+
+    /// The child begins with a call.
+    pub(crate) fn begin(&mut self, terms: &Terms<'_>) {
         let until = terms.deadline;
         (self.grace, self.fuse) = (terms.grace, terms.fuse());
         self.stage = Stage::Running { until };
         self.gathered = Cursor::default();
         self.stacks = None;
         (self.closed, self.drained, self.foreseen) = (false, 0, None);
-        self.asked = if is_first { Asked::New } else { Asked::Waiting };
+        self.asked = Asked::New;
+    }
+
+    /// Tells it what to do; the rest is in its pipe, where there is not room enough for that. What it
+    /// prints, or how it ends, is not seen by who waits at the hatch.
+    pub(crate) fn post(&mut self, request: &[u8], waits: Waits) {
+        let waits = if self.echo.is_some() { Waits::AtPipe } else { waits };
+        if waits == Waits::Here {
+            self.asked = Asked::Waiting;
+        }
+        self.hatch.iter().for_each(|hatch| hatch.post(request, waits));
+    }
+
+    /// Whether the child has read nothing of the call.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.hatch.as_ref().is_some_and(Hatch::is_untaken)
+    }
+
+    /// Waits until the child may be given another call, which takes it some microseconds. `None`: it has
+    /// ended instead, or has no processor. Whether it is to be told its surroundings anew.
+    pub(crate) fn wait_until_ready(&mut self) -> Option<bool> {
+        let hatch = self.hatch.as_ref()?;
+        for _ in 0..MOST_MOMENTS {
+            if let Some(has_moved) = hatch.wait_until_ready(&mut self.spin) {
+                return Some(has_moved);
+            }
+            if self.process.wait([None; 2], now()).ended {
+                return None;
+            }
+        }
+        None
     }
 
     /// Whether the child waits for a call, and nothing else has come from it.
@@ -50,17 +90,13 @@ impl Watch {
         Ended { kind: ErrorKind::Unknown, stopped: false, stacks: None, hang: None, usage: None }
     }
 
-    /// What is in the pipe within some microseconds.
-    pub(super) fn read_soon(&mut self, bytes: &mut [u8]) -> Option<io::Result<usize>> {
-        let (mut spin, mut read) = (self.spin, None);
-        spin.until(|| {
-            let result = self.read_pipe(bytes);
-            let is_there =
-                !matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-            read = is_there.then_some(result);
-            is_there
-        });
-        self.spin = spin;
-        read
+    /// Waits at the hatch, for a moment. Whether the whole answer came.
+    pub(super) fn hear(&mut self) -> bool {
+        let (Some(hatch), Stage::Running { until }) = (&self.hatch, self.stage) else {
+            return false;
+        };
+        let Some(answer) = hatch.hear(&mut self.spin, until.before(LEAD)) else { return false };
+        self.gathered = Cursor::new(answer);
+        true
     }
 }

@@ -69,7 +69,8 @@ fn serve(told: Told) -> ! {
         caller: told.caller,
         requests: given.requests,
         results: given.results,
-        reader: given.reader,
+        there: given.there,
+        hatch: given.hatch,
         slate: given.slate.unwrap_or(-1),
         has_others: false,
     })

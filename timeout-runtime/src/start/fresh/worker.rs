@@ -17,13 +17,14 @@ use crate::start::nursery::{self, Birth, Born};
 use crate::start::terms::{FUSE, Terms};
 use crate::start::workers::lease::Lease;
 use crate::sys::credentials::Credentials;
+use crate::sys::hatch::{Hatch, Waits};
 use crate::sys::nursery::Ends;
 use crate::sys::output::capture::Capture;
 use crate::sys::pipe::Requests;
 use crate::sys::process::Process;
 use crate::sys::respawn::{Shared, respawn};
 use crate::sys::slate::Slate;
-use crate::sys::surroundings::{Environment, Mark, Surroundings};
+use crate::sys::surroundings::{Environment, Mark, Seen, Surroundings};
 use crate::sys::{image, pipe};
 use crate::watch::Watch;
 use crate::worker::{Inherited, TRIGGER};
@@ -32,11 +33,18 @@ use crate::worker::{Inherited, TRIGGER};
 #[derive(Debug)]
 pub(crate) struct Worker {
     watch: Watch,
+    kept: Box<Kept>,
+}
+
+/// What is known of one, while its watch is with a call.
+#[derive(Debug)]
+pub(crate) struct Kept {
     requests: Requests,
     /// What it has of the caller's surroundings, if a body has not changed them since.
     mark: Option<Mark>,
-    /// What the caller's were a moment ago, when it came to be.
-    seen: Option<Mark>,
+    seen: Seen,
+    /// What the caller's are, for the call that is about to begin.
+    now: Option<Mark>,
     /// With which it was started.
     credentials: Credentials,
     calls: u64,
@@ -67,16 +75,24 @@ impl Worker {
     /// Whether it waits for a call, and for nothing else, and may do what this process may do: one
     /// that has dropped its rights has no body run with them.
     pub(crate) fn is_usable(&mut self) -> bool {
-        !self.credentials.have_changed() && self.watch.is_quiet()
+        // What is looked at here takes as long as the worker to be ready.
+        let Self { watch, kept } = self;
+        let have_changed = kept.credentials.have_changed();
+        kept.now = Some(kept.seen.mark());
+        let Some(has_moved) = watch.wait_until_ready() else { return false };
+        if has_moved {
+            kept.mark = None;
+        }
+        !have_changed && watch.is_quiet()
     }
 
     pub(crate) fn calls(&self) -> u64 {
-        self.calls
+        self.kept.calls
     }
 
     /// Ends it, and waits for that. It is asked too, for it may be another user's by now.
     pub(crate) fn end(mut self) {
-        let _ = self.requests.write(&Sender::new(Vec::new()).into_frame());
+        self.watch.post(&Sender::new(Vec::new()).into_frame(), Waits::AtPipe);
         self.watch.kill();
         self.watch.finish();
     }
@@ -90,8 +106,9 @@ impl Worker {
     ) -> io::Result<Begun> {
         let (printed, writer) = printed().unzip();
         let now = Instant::now();
-        let is_first = self.calls == 0;
-        let mark = self.seen.take().unwrap_or_else(Mark::now);
+        let Self { watch, kept } = &mut self;
+        let is_first = kept.calls == 0;
+        let mark = kept.now.take().unwrap_or_else(|| kept.seen.mark());
         let (visible, call) = terms.visible();
         let request = Request {
             identity: image::identity()?,
@@ -104,28 +121,30 @@ impl Worker {
             left: visible.remaining(),
             fuse: terms.fuse().remaining().map(|left| left.max(FUSE)),
             budget: terms.budget,
-            surroundings: (Some(mark) != self.mark).then(Surroundings::now),
+            surroundings: (Some(mark) != kept.mark).then(Surroundings::now),
             initializer: if is_first { of.initializer()? } else { None },
             is_last: of.is_last(),
             printed: writer.as_ref().map(pipe::Writer::number),
         };
-        self.mark = Some(mark);
-        self.calls += 1;
-        self.watch.begin(terms, is_first);
-        self.requests.begin();
+        kept.mark = Some(mark);
+        kept.calls += 1;
+        kept.printed = writer;
+        watch.begin(terms);
         let method = if of.is_last() { "spawn" } else { "pool" };
-        self.watch.tell(Events::of(terms.report, method, self.watch.id()));
+        watch.tell(Events::of(terms.report, method, watch.id()));
         if let Some(printed) = printed {
-            self.watch.echo(printed);
+            watch.echo(printed);
         }
-        self.printed = writer;
         let mut head = Vec::with_capacity(1 << 10);
         Sender::new(&mut head).record(Tag::Request, &request.to_bytes())?;
+        // One that starts takes longer than anybody waits awake, and one that ends with its call says no
+        // more than that.
+        let waits = if is_first || of.is_last() { Waits::AtPipe } else { Waits::Here };
         if packed.arguments.len() > AT_ONCE {
-            return Ok(Begun { worker: self, parts: [head, packed.arguments] });
+            return Ok(Begun { worker: self, parts: [head, packed.arguments], waits });
         }
         head.extend(packed.arguments);
-        Ok(Begun { worker: self, parts: [head, Vec::new()] })
+        Ok(Begun { worker: self, parts: [head, Vec::new()], waits })
     }
 }
 
@@ -135,6 +154,9 @@ struct Parts {
     reader: pipe::Reader,
     writer: pipe::Writer,
     requests: Requests,
+    hatch: Hatch,
+    /// By which the process has it.
+    hatch_memory: OwnedFd,
     slate: Option<Slate>,
     /// By which the process has it.
     memory: Option<OwnedFd>,
@@ -148,32 +170,35 @@ impl Parts {
         }
         let (reader, writer) = pipe::pipe()?;
         let requests = Requests::new()?;
+        let (hatch, hatch_memory) = Hatch::new()?;
         let (slate, memory) = Slate::shared().unzip();
-        Ok(Self { credentials, reader, writer, requests, slate, memory })
+        Ok(Self { credentials, reader, writer, requests, hatch, hatch_memory, slate, memory })
     }
 
     fn ends(&self) -> Ends<'_> {
         Ends {
             requests: &self.requests,
             results: self.writer.as_fd(),
+            hatch: self.hatch_memory.as_fd(),
             slate: self.memory.as_ref().map(AsFd::as_fd),
-            reader: self.reader.as_fd().as_raw_fd(),
+            there: [self.requests.reader().as_raw_fd(), self.reader.as_fd().as_raw_fd()],
         }
     }
 
     fn start(self) -> io::Result<Worker> {
         let environment = Environment::now();
         let mark = environment.mark();
-        let Ends { requests, results, slate, reader } = self.ends();
-        let mut shared = vec![requests.reader(), results];
+        let Ends { requests, results, hatch, slate, there } = self.ends();
+        let mut shared = vec![requests.reader(), results, hatch];
         shared.extend(slate);
         let shared = Shared::new(shared);
         let inherited = Inherited {
             caller: std::process::id(),
             requests: shared.number(0),
             results: shared.number(1),
-            reader,
-            slate: slate.map_or(-1, |_| shared.number(2)),
+            there,
+            hatch: shared.number(2),
+            slate: slate.map_or(-1, |_| shared.number(3)),
             has_others: !Shared::is_all(),
         };
         let process = respawn(environment, (TRIGGER, inherited.to_text()), &shared)?;
@@ -181,11 +206,21 @@ impl Parts {
     }
 
     fn into_worker(self, process: Process, has: Mark, wants: Mark) -> Worker {
-        let Self { credentials, reader, requests, slate, .. } = self;
-        let grace = Some(Duration::ZERO);
-        let watch = Watch::new(process, reader, Deadline::NEVER, grace, Deadline::NEVER, slate);
-        let (mark, seen, cpu_time) = (Some(has), Some(wants), Duration::ZERO);
-        Worker { watch, requests, mark, seen, credentials, calls: 0, cpu_time, printed: None }
+        let Self { credentials, reader, requests, hatch, slate, .. } = self;
+        let (grace, never) = (Some(Duration::ZERO), Deadline::NEVER);
+        let mut watch = Watch::new(process, reader, never, grace, never, slate);
+        watch.tell_by(hatch);
+        let kept = Box::new(Kept {
+            requests,
+            mark: Some(has),
+            seen: Seen::default(),
+            now: Some(wants),
+            credentials,
+            calls: 0,
+            cpu_time: Duration::ZERO,
+            printed: None,
+        });
+        Worker { watch, kept }
     }
 }
 
@@ -208,6 +243,7 @@ const AT_ONCE: usize = 64 << 10;
 pub(super) struct Begun {
     pub(super) worker: Worker,
     parts: [Vec<u8>; 2],
+    waits: Waits,
 }
 
 impl Begun {
@@ -217,16 +253,31 @@ impl Begun {
         self.parts[1].is_empty()
     }
 
+    /// Whoever waits for it waits at the pipe.
+    #[cfg(feature = "tokio")]
+    pub(super) fn awaited(self) -> Self {
+        Self { waits: Waits::AtPipe, ..self }
+    }
+
     /// Tells it, as long as there is time. Whether it could not be told is seen by who waits for it.
     pub(super) fn send(&mut self) {
-        let Worker { watch, requests, .. } = &mut self.worker;
+        let [head, arguments] = &self.parts;
+        self.worker.watch.post(if arguments.is_empty() { head } else { &[] }, self.waits);
+        if !arguments.is_empty() || !Hatch::takes(head.len()) {
+            self.send_by_pipe();
+        }
+    }
+
+    #[cold]
+    fn send_by_pipe(&mut self) {
+        let Worker { watch, kept } = &mut self.worker;
         for part in &mut self.parts {
             let mut sent = 0;
             while sent < part.len() {
-                match requests.write(&part[sent..]) {
+                match kept.requests.write(&part[sent..]) {
                     Ok(length) => sent += length,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        if !watch.wait_for_room(requests.as_fd()) {
+                        if !watch.wait_for_room(kept.requests.as_fd()) {
                             return;
                         }
                     }
@@ -238,43 +289,25 @@ impl Begun {
     }
 }
 
-/// What is left of a worker while its watch is with the call.
-#[derive(Debug)]
-pub(crate) struct Rest {
-    requests: Requests,
-    mark: Option<Mark>,
-    credentials: Credentials,
-    calls: u64,
-    cpu_time: Duration,
-    _printed: Option<pipe::Writer>,
-}
-
 impl Worker {
     pub(super) fn pending(self, report: Report, lease: Lease) -> Pending {
-        let (watch, rest) = self.parted();
-        Pending::leased(report, Receiver::new(watch), lease.with(rest))
+        let (watch, kept) = self.parted();
+        Pending::leased(report, Receiver::new(watch), lease.with(kept))
     }
 
-    pub(super) fn parted(self) -> (Watch, Rest) {
-        let Self { watch, requests, mark, credentials, calls, cpu_time, printed, .. } = self;
-        (watch, Rest { requests, mark, credentials, calls, cpu_time, _printed: printed })
+    pub(super) fn parted(self) -> (Watch, Box<Kept>) {
+        (self.watch, self.kept)
+    }
+
+    /// After a call that left nothing.
+    pub(crate) fn back(watch: Watch, mut kept: Box<Kept>, idle: Idle) -> Self {
+        kept.cpu_time = Duration::from_micros(idle.cpu_time);
+        kept.printed = None;
+        Self { watch, kept }
     }
 }
 
-impl Rest {
-    /// After a call that left nothing.
-    pub(crate) fn back(self, watch: Watch, idle: Idle) -> Worker {
-        let Self { requests, mark, credentials, calls, .. } = self;
-        let mark = mark.filter(|_| !idle.has_moved);
-        let cpu_time = Duration::from_micros(idle.cpu_time);
-        Worker { watch, requests, mark, seen: None, credentials, calls, cpu_time, printed: None }
-    }
-
-    /// Whether the worker has read nothing of the call.
-    pub(crate) fn is_unheard(&self) -> bool {
-        self.requests.is_unread()
-    }
-
+impl Kept {
     /// What was used before the call.
     pub(crate) fn cpu_time(&self) -> Duration {
         self.cpu_time

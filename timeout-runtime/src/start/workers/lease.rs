@@ -7,7 +7,7 @@ use super::Workers;
 use crate::child::served::Idle;
 use crate::limit::Deadline;
 use crate::start::StartMethod;
-use crate::start::fresh::worker::{Rest, Worker};
+use crate::start::fresh::worker::{Kept, Worker};
 use crate::sys::image;
 use crate::watch::Watch;
 
@@ -16,7 +16,7 @@ use crate::watch::Watch;
 pub(crate) struct Lease {
     /// `None`: it ends with the call.
     workers: Option<&'static Workers>,
-    rest: Option<Rest>,
+    kept: Option<Box<Kept>>,
     has_worker: bool,
     /// The worker stays for another call, and says so.
     idle: Option<Idle>,
@@ -25,7 +25,7 @@ pub(crate) struct Lease {
 impl Lease {
     pub(crate) fn new(method: StartMethod) -> Self {
         let workers = (method == StartMethod::Pool).then(Workers::own).flatten();
-        Self { workers, rest: None, has_worker: false, idle: None }
+        Self { workers, kept: None, has_worker: false, idle: None }
     }
 
     pub(crate) fn is_last(&self) -> bool {
@@ -56,19 +56,14 @@ impl Lease {
         Ok(worker)
     }
 
-    pub(crate) fn with(mut self, rest: Rest) -> Self {
-        self.rest = Some(rest);
+    pub(crate) fn with(mut self, kept: Box<Kept>) -> Self {
+        self.kept = Some(kept);
         self
     }
 
     /// What was used before the call.
     pub(crate) fn cpu_time(&self) -> Duration {
-        self.rest.as_ref().map(Rest::cpu_time).unwrap_or_default()
-    }
-
-    /// Whether the worker has heard nothing of the call.
-    pub(crate) fn is_unheard(&self) -> bool {
-        self.rest.as_ref().is_some_and(Rest::is_unheard)
+        self.kept.as_ref().map(|kept| kept.cpu_time()).unwrap_or_default()
     }
 
     /// The worker stays for another call, if what it says of itself is whole.
@@ -82,10 +77,10 @@ impl Lease {
 
     /// The worker is for others from now on.
     pub(crate) fn give_back(mut self, watch: Watch) {
-        let parts = (self.workers, self.rest.take(), self.idle);
-        if let (Some(workers), Some(rest), Some(idle)) = parts {
+        let parts = (self.workers, self.kept.take(), self.idle);
+        if let (Some(workers), Some(kept), Some(idle)) = parts {
             self.has_worker = false;
-            workers.give_back(rest.back(watch, idle));
+            workers.give_back(Worker::back(watch, kept, idle));
         }
     }
 }

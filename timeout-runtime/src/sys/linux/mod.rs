@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod fuse;
 mod futex;
+mod own;
 mod pipe;
 mod proc;
 mod process;
@@ -38,15 +39,22 @@ pub(crate) use self::fuse::light_fuse;
 #[cfg(feature = "pool")]
 pub(crate) use self::fuse::relight_fuse;
 pub(crate) use self::futex::{wait_for_change, wake};
+pub(crate) use self::own::process_number;
+#[cfg(feature = "pool")]
+pub(crate) use self::own::remember_process;
 pub(crate) use self::pipe::{grow_pipe, stat};
 pub(crate) use self::process::Process;
 pub(crate) use self::registers::{as_if_not_called, interrupted};
+#[cfg(feature = "pool")]
+pub(crate) use self::signals::holds_back;
 pub(crate) use self::signals::{
     alternate_stack, handle, hold_none_back, is_ignored, last_signal, set_alarm, set_default,
     way_back,
 };
 pub(crate) use self::stack::this_threads_stack;
 pub(crate) use self::stdio::{discard_c, flush_c};
+#[cfg(feature = "pool")]
+pub(crate) use self::thread::{leave_processor, this_processor};
 pub(crate) use self::thread::{
     signal_own_thread, thread_number, unwinds_without_locks, with_own_name,
 };

@@ -145,6 +145,18 @@ pub(crate) fn set_alarm(timer: &libc::itimerval) {
     unsafe { libc::syscall(libc::SYS_setitimer, libc::ITIMER_REAL, timer, before) };
 }
 
+/// Whether this thread holds any back.
+#[cfg(feature = "pool")]
+pub(crate) fn holds_back() -> bool {
+    let mut held_back = 0u64;
+    // SAFETY: see the heading.
+    let asked = unsafe {
+        let (none, held_back) = (ptr::null::<u64>(), &raw mut held_back);
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, none, held_back, SET)
+    };
+    asked != 0 || held_back != 0
+}
+
 #[inline]
 pub(crate) fn hold_none_back() {
     let none = 0u64;

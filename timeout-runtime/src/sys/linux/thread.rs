@@ -14,6 +14,37 @@ pub(crate) fn thread_number() -> i32 {
     i32::try_from(number).unwrap_or_default()
 }
 
+/// The one that this thread runs on, or did a moment ago: told without a system call.
+#[cfg(feature = "pool")]
+pub(crate) fn this_processor() -> i32 {
+    // SAFETY: it has no arguments.
+    unsafe { libc::sched_getcpu() }
+}
+
+/// Goes to another processor, if this thread may run on any, where it may stay or not: what it may run on
+/// is as before. A scheduler that wakes one thread by another most often leaves both where that one is.
+#[cfg(feature = "pool")]
+pub(crate) fn leave_processor(processor: i32) {
+    let size = size_of::<libc::cpu_set_t>();
+    let Some(index) = usize::try_from(processor).ok().filter(|index| *index < 8 * size) else {
+        return;
+    };
+    // SAFETY: zero is valid for a set, which lives through the calls; the index is within it. Where there
+    // are more processors than it has room for the first call fails.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size, &raw mut allowed) != 0 {
+            return;
+        }
+        let mut others = allowed;
+        libc::CPU_CLR(index, &mut others);
+        // Refused where there are no others.
+        if libc::sched_setaffinity(0, size, &raw const others) == 0 {
+            libc::sched_setaffinity(0, size, &raw const allowed);
+        }
+    }
+}
+
 /// `tgkill(2)`: no other process's thread can be meant.
 pub(crate) fn signal_own_thread(thread: i32, signal: i32) {
     // SAFETY: see the heading.

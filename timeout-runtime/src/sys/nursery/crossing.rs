@@ -17,32 +17,34 @@ use crate::sys::retry;
 /// The standard streams come first.
 pub(super) const STANDARD: usize = 3;
 
-/// With requests, results and slate.
-const MOST: usize = STANDARD + 3;
+/// With requests, results, hatch and slate.
+const MOST: usize = STANDARD + 4;
 
 /// What a nursery is told, beside the descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Request {
-    pub(super) reader: i32,
+    pub(super) there: [i32; 2],
     /// Which of the standard streams there are.
     pub(super) standard: [bool; STANDARD],
 }
 
-const LENGTH: usize = size_of::<i32>() + STANDARD;
+const LENGTH: usize = 2 * size_of::<i32>() + STANDARD;
 
 impl Request {
     pub(super) fn to_bytes(self) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
-        let (reader, standard) = bytes.split_at_mut(size_of::<i32>());
-        reader.copy_from_slice(&self.reader.to_ne_bytes());
-        standard.copy_from_slice(&self.standard.map(u8::from));
+        let [requests, results] = self.there.map(i32::to_ne_bytes);
+        let standard = self.standard.map(u8::from);
+        let all = requests.into_iter().chain(results).chain(standard);
+        bytes.iter_mut().zip(all).for_each(|(place, byte)| *place = byte);
         bytes
     }
 
     fn from_bytes(bytes: [u8; LENGTH]) -> Option<Self> {
-        let (reader, standard) = bytes.split_first_chunk()?;
+        let (requests, rest) = bytes.split_first_chunk()?;
+        let (results, standard) = rest.split_first_chunk()?;
         let standard = <[u8; STANDARD]>::try_from(standard).ok()?.map(|byte| byte != 0);
-        Some(Self { reader: i32::from_ne_bytes(*reader), standard })
+        Some(Self { there: [*requests, *results].map(i32::from_ne_bytes), standard })
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{close, getpgrp, getpid, getppid};
 
 use super::Word;
@@ -31,7 +32,8 @@ pub(crate) struct Inside {
 pub(crate) struct Given {
     pub(crate) requests: i32,
     pub(crate) results: i32,
-    pub(crate) reader: i32,
+    pub(crate) there: [i32; 2],
+    pub(crate) hatch: i32,
     pub(crate) slate: Option<i32>,
 }
 
@@ -42,11 +44,12 @@ impl Given {
         let is_held = || getpgrp() == getpid();
         let is_withdrawn = || {
             // SAFETY: it is open, for nobody else has been told of it.
-            pipe::is_readable(unsafe { BorrowedFd::borrow_raw(self.requests) })
+            let requests = unsafe { BorrowedFd::borrow_raw(self.requests) };
+            poll(&mut [PollFd::new(requests, PollFlags::POLLIN)], PollTimeout::ZERO) != Ok(0)
         };
         let mut looks = 0u32;
-        while !is_held() && !is_withdrawn() {
-            if getppid().as_raw().unsigned_abs() != caller {
+        while !is_held() {
+            if is_withdrawn() || getppid().as_raw().unsigned_abs() != caller {
                 exit::now(1);
             }
             looks += 1;
@@ -124,10 +127,10 @@ enum Birth {
 fn given(request: Request, numbers: &[i32]) -> Option<Given> {
     let (standard, rest) = numbers.split_at_checked(STANDARD)?;
     let is_in_place = standard == [0, 1, 2];
-    let (requests, results, slate) = match *rest {
-        [requests, results] => (requests, results, None),
-        [requests, results, slate] => (requests, results, Some(slate)),
+    let (requests, results, hatch, slate) = match *rest {
+        [requests, results, hatch] => (requests, results, hatch, None),
+        [requests, results, hatch, slate] => (requests, results, hatch, Some(slate)),
         _ => return None,
     };
-    is_in_place.then_some(Given { requests, results, reader: request.reader, slate })
+    is_in_place.then_some(Given { requests, results, there: request.there, hatch, slate })
 }

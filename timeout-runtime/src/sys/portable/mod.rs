@@ -6,6 +6,8 @@ mod signals;
 
 pub(crate) use self::files::{close, close_stdout, duplicate_stdout, put_at_stdout, write};
 pub(crate) use self::process::Process;
+#[cfg(feature = "pool")]
+pub(crate) use self::signals::holds_back;
 pub(crate) use self::signals::{
     alternate_stack, handle, hold_none_back, is_ignored, last_signal, set_alarm, set_default,
     way_back,
@@ -29,10 +31,27 @@ pub(crate) fn wait_for_change(
     _: u32,
     at_most: std::time::Duration,
 ) {
-    std::thread::sleep(at_most);
+    std::thread::sleep(at_most.min(std::time::Duration::from_millis(1)));
 }
 
 pub(crate) fn wake(_: &std::sync::atomic::AtomicU32) {}
+
+pub(crate) fn process_number() -> i32 {
+    nix::unistd::getpid().as_raw()
+}
+
+#[cfg(feature = "pool")]
+pub(crate) fn remember_process() {}
+
+/// Nothing portable does.
+#[cfg(feature = "pool")]
+pub(crate) fn leave_processor(_: i32) {}
+
+/// Nothing portable tells: who waits for another takes it for the other's too.
+#[cfg(feature = "pool")]
+pub(crate) fn this_processor() -> i32 {
+    0
+}
 
 /// How a table of descriptors grows is each system's own affair.
 #[cfg(feature = "tokio")]

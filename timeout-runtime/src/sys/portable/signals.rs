@@ -82,6 +82,14 @@ pub(crate) fn set_alarm(timer: &libc::itimerval) {
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const *timer, ptr::null_mut()) };
 }
 
+/// Whether this thread holds any back.
+#[cfg(feature = "pool")]
+pub(crate) fn holds_back() -> bool {
+    use nix::sys::signal::SigSet;
+
+    SigSet::thread_get_mask() != Ok(SigSet::empty())
+}
+
 pub(crate) fn hold_none_back() {
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }

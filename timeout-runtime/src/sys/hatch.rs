@@ -1,0 +1,401 @@
+//! A hatch between a caller and its worker: pages that both share, through which short requests and
+//! short values are handed. While both are awake that takes no system call of either.
+//!
+//! What is long goes through a pipe, and so does what is said to a caller that waits at one: for the end
+//! of the worker too, or for more than a moment. One word tells which of all this it is:
+//!
+//! ```text
+//! caller:  post            hear                    wait_until_ready
+//! worker:          take    answer, or use_pipe     be_ready
+//! word:    Posted  Taken   Answered, or Piped      READY
+//! ```
+//!
+//! The other process may have written anything here: lengths are not believed, and what is taken is
+//! copied first.
+//!
+//! # Safety
+//!
+//! The pages are mapped when a hatch is made and unmapped when it is dropped. What is on them are
+//! atomics, for which any bits are valid.
+#![expect(unsafe_code, reason = "see the heading")]
+
+mod letter;
+mod word;
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use self::letter::Letter;
+use self::word::{Ear, State, Word};
+use super::platform::{leave_processor, this_processor};
+use super::spin::{Company, Spin};
+use crate::limit::Deadline;
+
+/// The shared pages, on either side.
+#[derive(Debug)]
+pub(crate) struct Hatch(NonNull<Page>);
+
+// SAFETY: it points to atomics.
+unsafe impl Send for Hatch {}
+// SAFETY: as above.
+unsafe impl Sync for Hatch {}
+
+/// All zero when it is new. What one side writes to again and again has a line of the cache to itself.
+struct Page {
+    word: Line<Word>,
+    caller_is_on: Line<AtomicI32>,
+    worker_is_on: Line<AtomicI32>,
+    request: Letter,
+    answer: Letter,
+}
+
+#[repr(align(64))]
+struct Line<T>(T);
+
+/// How the caller waits for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// Here, for a moment.
+    Here,
+    /// At the pipe, from the beginning.
+    AtPipe,
+}
+
+/// So long a caller sleeps here, where it does not see the end of its worker.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// So long a worker without a call is ready for the next as it is.
+const NAP: Duration = Duration::from_millis(100);
+
+impl Hatch {
+    /// With the memory by which another process opens it.
+    pub(crate) fn new() -> io::Result<(Self, OwnedFd)> {
+        let memory = memfd_create(c"timeout-runtime", MFdFlags::MFD_CLOEXEC)?;
+        nix::unistd::ftruncate(&memory, size_of::<Page>().try_into().map_err(io::Error::other)?)?;
+        Ok((Self::open(memory.as_fd())?, memory))
+    }
+
+    pub(crate) fn open(memory: BorrowedFd<'_>) -> io::Result<Self> {
+        let (size, protection) = (size_of::<Page>(), libc::PROT_READ | libc::PROT_WRITE);
+        let (any, file) = (ptr::null_mut(), memory.as_raw_fd());
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let page = unsafe { libc::mmap(any, size, protection, libc::MAP_SHARED, file, 0) };
+        let page = NonNull::new(page.cast::<Page>()).filter(|_| page != libc::MAP_FAILED);
+        let page = page.ok_or_else(io::Error::last_os_error)?;
+        // What either of them forks has no part in it. Refused, it would have, and make no use of it.
+        // SAFETY: the mapping of a moment ago.
+        unsafe { libc::madvise(page.as_ptr().cast(), size, libc::MADV_DONTFORK) };
+        Ok(Self(page))
+    }
+
+    fn page(&self) -> &Page {
+        // SAFETY: mapped as long as this lives.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn word(&self) -> &Word {
+        &self.page().word.0
+    }
+}
+
+/// For the caller.
+impl Hatch {
+    /// Hands a request over. One that is too long for this place is to be written to the pipe then.
+    ///
+    /// `Waits::AtPipe` for who will not [`hear`](Self::hear).
+    pub(crate) fn post(&self, request: &[u8], waits: Waits) {
+        self.page().request.put(if Self::takes(request.len()) { request } else { &[] });
+        self.page().caller_is_on.0.store(this_processor(), Ordering::Relaxed);
+        self.word().post(match waits {
+            Waits::Here => Ear::Awake,
+            Waits::AtPipe => Ear::AtPipe,
+        });
+    }
+
+    /// Whether there is room for so many bytes.
+    pub(crate) fn takes(length: usize) -> bool {
+        length <= letter::ROOM
+    }
+
+    /// Whether the worker has not begun with it.
+    pub(crate) fn is_untaken(&self) -> bool {
+        self.word().state() == State::Posted
+    }
+
+    /// Waits a moment until the worker may be given another call. `None`: it may not yet, or not at all.
+    /// Whether it is to be told its surroundings anew.
+    pub(crate) fn wait_until_ready(&self, spin: &mut Spin) -> Option<bool> {
+        if !spin.until(|| self.word().is_ready(), || self.worker_needs_this_processor()) {
+            self.sleep(
+                Deadline::after(Instant::now(), Some(MOMENT)),
+                Word::fall_asleep_until_ready,
+            );
+        }
+        self.word().is_ready().then(|| self.word().has_moved())
+    }
+
+    /// The answer, if it comes here. `None`: it is to be waited for at the pipe, for it comes there, or
+    /// not within a moment.
+    pub(crate) fn hear(&self, spin: &mut Spin, until: Deadline) -> Option<Vec<u8>> {
+        if !spin.until(|| self.word().is_said(), || self.worker_needs_this_processor()) {
+            let moment = Deadline::after(Instant::now(), Some(MOMENT));
+            self.sleep(until.min(moment), Word::fall_asleep);
+        }
+        (self.word().listen_at_pipe() == State::Answered).then(|| self.page().answer.get())
+    }
+
+    fn worker_needs_this_processor(&self) -> bool {
+        let Page { word, caller_is_on, worker_is_on, .. } = self.page();
+        let here = this_processor();
+        caller_is_on.store(here);
+        word.0.has_woken() || worker_is_on.0.load(Ordering::Relaxed) == here
+    }
+
+    fn sleep(&self, until: Deadline, fall_asleep: fn(&Word) -> Option<u32>) {
+        while let Some(word) = fall_asleep(self.word()) {
+            let left = until.remaining().unwrap_or(MOMENT);
+            if left.is_zero() {
+                return;
+            }
+            self.word().wait(word, left);
+        }
+    }
+}
+
+/// For the worker.
+impl Hatch {
+    /// Waits for the next request and takes it: `None` for one that is in the pipe. When there is none for
+    /// a while, `rest` is called first.
+    pub(crate) fn take(
+        &self,
+        spin: &mut Spin,
+        company: &mut Company,
+        rest: impl FnOnce(),
+    ) -> Option<Vec<u8>> {
+        let is_posted = || self.word().state() == State::Posted;
+        let here = this_processor();
+        if company.is_to_part(self.page().caller_is_on.0.load(Ordering::Relaxed) == here) {
+            leave_processor(here);
+        }
+        if !spin.until(is_posted, || self.caller_needs_this_processor()) {
+            self.doze(rest);
+        }
+        self.word().take();
+        self.page().worker_is_on.store(this_processor());
+        let request = self.page().request.get();
+        (!request.is_empty()).then_some(request)
+    }
+
+    fn caller_needs_this_processor(&self) -> bool {
+        let Page { word, caller_is_on, worker_is_on, .. } = self.page();
+        let here = this_processor();
+        worker_is_on.store(here);
+        word.0.has_woken() || caller_is_on.0.load(Ordering::Relaxed) == here
+    }
+
+    fn doze(&self, rest: impl FnOnce()) {
+        let (begun, mut rest) = (Instant::now(), Some(rest));
+        while let Some(word) = self.word().doze() {
+            let left = NAP.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                rest.take().into_iter().for_each(|rest| rest());
+            }
+            self.word().wait(word, if rest.is_some() { left } else { Duration::MAX });
+        }
+    }
+
+    /// The next call may come.
+    pub(crate) fn be_ready(&self, has_moved: bool) {
+        self.word().be_ready(has_moved);
+    }
+
+    /// Gives the answer. Not if it is too long, or the caller waits at the pipe.
+    pub(crate) fn answer(&self, answer: &[u8]) -> bool {
+        if !Self::takes(answer.len()) || self.word().ear() == Ear::AtPipe {
+            return false;
+        }
+        self.page().answer.put(answer);
+        self.word().answer()
+    }
+
+    /// What is to be said comes by the pipe.
+    pub(crate) fn use_pipe(&self) {
+        self.word().use_pipe();
+    }
+}
+
+impl Line<AtomicI32> {
+    /// Where the other side looks it is not disturbed without need.
+    fn store(&self, value: i32) {
+        if self.0.load(Ordering::Relaxed) != value {
+            self.0.store(value, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Hatch {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `open`, and nobody has a reference any more.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<Page>()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn both() -> (Hatch, Hatch) {
+        let (caller, memory) = Hatch::new().unwrap();
+        let worker = Hatch::open(memory.as_fd()).unwrap();
+        (caller, worker)
+    }
+
+    fn next(worker: &Hatch) -> Option<Vec<u8>> {
+        worker.take(&mut Spin::default(), &mut Company::default(), || ())
+    }
+
+    fn heard(caller: &Hatch) -> Option<Vec<u8>> {
+        caller.hear(&mut Spin::default(), Deadline::NEVER)
+    }
+
+    #[test]
+    fn requests_and_answers_cross_in_turns() {
+        let (caller, worker) = both();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..10_000 {
+                    let mut request = next(&worker).unwrap();
+                    request.reverse();
+                    while !worker.answer(&request) {
+                        // The caller was not on a processor for a moment, and waits at the pipe: as if
+                        // it had been heard there.
+                        thread::yield_now();
+                    }
+                }
+            });
+            for number in 0..10_000u32 {
+                let (mut request, mut answer) = (number.to_le_bytes(), None);
+                caller.post(&request, Waits::Here);
+                while answer.is_none() {
+                    caller.word().listen_here();
+                    answer = heard(&caller);
+                }
+                request.reverse();
+                assert_eq!(answer.unwrap(), request);
+            }
+        });
+    }
+
+    #[test]
+    fn a_request_is_untaken_until_it_is_taken() {
+        let (caller, worker) = both();
+        assert!(!caller.is_untaken());
+        caller.post(b"one", Waits::Here);
+        assert!(caller.is_untaken());
+        assert_eq!(next(&worker).unwrap(), b"one");
+        assert!(!caller.is_untaken());
+    }
+
+    #[test]
+    fn what_is_too_long_goes_elsewhere() {
+        let (caller, worker) = both();
+        let (long, longer) = (vec![7; letter::ROOM], vec![7; letter::ROOM + 1]);
+        caller.post(&longer, Waits::Here);
+        assert_eq!(next(&worker), None);
+        assert!(!worker.answer(&longer));
+        assert!(worker.answer(&long));
+        assert_eq!(heard(&caller).unwrap(), long);
+    }
+
+    #[test]
+    fn who_waits_at_the_pipe_is_answered_there() {
+        let (caller, worker) = both();
+        caller.post(b"one", Waits::AtPipe);
+        next(&worker);
+        assert!(!worker.answer(b"here"));
+        caller.post(b"two", Waits::Here);
+        next(&worker);
+        // Not within a moment.
+        assert_eq!(heard(&caller), None);
+        assert!(!worker.answer(b"here"));
+    }
+
+    #[test]
+    fn who_uses_the_pipe_is_heard_there_at_once() {
+        let (caller, worker) = both();
+        caller.post(b"one", Waits::Here);
+        next(&worker);
+        worker.use_pipe();
+        assert_eq!(heard(&caller), None);
+    }
+
+    #[test]
+    fn who_sleeps_is_woken() {
+        let (caller, worker) = both();
+        thread::scope(|scope| {
+            let server = scope.spawn(|| next(&worker));
+            while caller.word().is_awake() {
+                thread::yield_now();
+            }
+            caller.post(b"one", Waits::Here);
+            assert_eq!(server.join().unwrap().unwrap(), b"one");
+        });
+    }
+
+    #[test]
+    fn who_has_no_call_for_a_while_rests_once() {
+        let (caller, worker) = both();
+        thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let mut rests = 0;
+                worker.take(&mut Spin::default(), &mut Company::default(), || rests += 1);
+                rests
+            });
+            thread::sleep(2 * NAP);
+            caller.post(b"one", Waits::Here);
+            assert_eq!(server.join().unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn who_is_ready_says_whether_it_has_moved_until_the_next_call() {
+        let (caller, worker) = both();
+        let ready = || caller.wait_until_ready(&mut Spin::default());
+        for has_moved in [false, true] {
+            caller.post(b"one", Waits::Here);
+            next(&worker);
+            assert!(worker.answer(b"two"));
+            assert_eq!(ready(), None);
+            worker.be_ready(has_moved);
+            assert_eq!(ready(), Some(has_moved));
+        }
+    }
+
+    #[test]
+    fn who_sleeps_until_the_other_is_ready_is_woken() {
+        let (caller, worker) = both();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while worker.word().ear() != Ear::Asleep {
+                    thread::yield_now();
+                }
+                worker.be_ready(false);
+            });
+            while caller.wait_until_ready(&mut Spin::default()).is_none() {}
+        });
+    }
+
+    #[test]
+    fn a_forged_length_is_cut() {
+        let (caller, _worker) = both();
+        caller.page().answer.forge(u32::MAX);
+        assert_eq!(caller.page().answer.get().len(), letter::ROOM);
+    }
+}
