@@ -145,7 +145,7 @@ fn results_of(inherited: Inherited) -> io::Result<pipe::Writer> {
 
 fn serve_all(inherited: Inherited) -> ! {
     settle();
-    serve(inherited)
+    serve(inherited, (Spin::default(), Company::default()))
 }
 
 /// On the thread of the body, whatever that will be.
@@ -156,8 +156,8 @@ fn settle() {
     image::write_for(0);
 }
 
-fn serve(inherited: Inherited) -> ! {
-    let Ok(mut server) = Server::new(inherited) else { exit::now(FAILED) };
+fn serve(inherited: Inherited, waits: (Spin, Company)) -> ! {
+    let Ok(mut server) = Server::new(inherited, waits) else { exit::now(FAILED) };
     loop {
         server.serve_next();
     }
@@ -178,7 +178,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(inherited: Inherited) -> io::Result<Self> {
+    fn new(inherited: Inherited, (spin, company): (Spin, Company)) -> io::Result<Self> {
         let results = results_of(inherited)?;
         let requests =
             Inbox::inherited(inherited.requests, (inherited.caller, inherited.there[0]))?;
@@ -199,8 +199,8 @@ impl Server {
             child,
             hatch,
             requests,
-            spin: Spin::default(),
-            company: Company::default(),
+            spin,
+            company,
             fuse: Fuse::default(),
             state: None,
         })

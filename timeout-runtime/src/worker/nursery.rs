@@ -8,6 +8,7 @@ use crate::limit::{Deadline, Limit};
 use crate::report::Report;
 use crate::start::terms::settle_lazies;
 use crate::sys::nursery::inside::Inside;
+use crate::sys::spin::{Company, Spin};
 use crate::sys::{self, exit, image};
 
 /// What such a process is told by the variable.
@@ -65,7 +66,7 @@ fn serve(told: Told) -> ! {
     // In each child, which goes on as a process that was started for it does.
     super::join_caller(told.caller);
     given.await_caller(told.caller);
-    super::serve(Inherited {
+    let inherited = Inherited {
         caller: told.caller,
         requests: given.requests,
         results: given.results,
@@ -73,7 +74,9 @@ fn serve(told: Told) -> ! {
         hatch: given.hatch,
         slate: given.slate.unwrap_or(-1),
         has_others: false,
-    })
+    };
+    // It serves one call, which is about to come.
+    super::serve(inherited, (Spin::seldom(), Company::for_once()))
 }
 
 #[cfg(test)]
