@@ -16,6 +16,7 @@ mod executables;
 mod kept;
 mod left;
 mod nested;
+mod nursery;
 mod pipes;
 mod pool;
 pub mod printed;

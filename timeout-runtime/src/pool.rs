@@ -21,8 +21,13 @@
 //! # Ok::<(), timeout_runtime::Error>(())
 //! ```
 //!
+//! Calls with the start method `spawn` that follow one another are served by copies of one process that
+//! was started afresh, a nursery; it is kept for as long as an idle worker, and ends with
+//! [`shut_down`] too.
+//!
 //! After `ProcessPool` of Python's pebble, and its `multiprocessing.Pool`.
 
+use crate::start::nursery;
 use crate::start::workers::Workers;
 pub use crate::start::workers::settings::Settings;
 
@@ -32,12 +37,15 @@ impl Settings {
         if let Some(workers) = Workers::own() {
             workers.apply(self);
         }
+        nursery::look_again();
     }
 }
 
-/// Ends the workers that are idle, and waits for that. The next call starts a new one.
+/// Ends the workers that are idle, and the nursery of `spawn`, and waits for that. The next call starts a
+/// new one.
 pub fn shut_down() {
     if let Some(workers) = Workers::own() {
         workers.end_idle();
     }
+    nursery::shut_down();
 }

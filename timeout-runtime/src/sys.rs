@@ -26,8 +26,12 @@ pub(crate) mod hatch;
 pub(crate) mod headroom;
 #[cfg(feature = "pool")]
 pub(crate) mod image;
+#[cfg(feature = "pool")]
+pub(crate) mod inheritance;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod memory;
+#[cfg(feature = "pool")]
+pub(crate) mod nursery;
 pub(crate) mod output;
 #[cfg(any(feature = "pool", feature = "tokio"))]
 pub(crate) mod overflow;
@@ -39,6 +43,8 @@ pub(crate) mod process;
 pub(crate) mod readiness;
 #[cfg(feature = "pool")]
 pub(crate) mod respawn;
+#[cfg(feature = "pool")]
+pub(crate) mod sibling;
 pub(crate) mod signal;
 pub(crate) mod slate;
 #[cfg(feature = "pool")]

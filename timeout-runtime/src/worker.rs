@@ -1,6 +1,7 @@
 //! This program started afresh, to run bodies: in place of `main`.
 
 mod fuse;
+pub(crate) mod nursery;
 
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -18,7 +19,6 @@ use crate::child::{Child, Sink};
 use crate::current::Current;
 use crate::frame::{End, Receiver, Record, Tag};
 use crate::limit::{Deadline, Limit};
-use crate::panic;
 use crate::remote::{Arguments, Request, Thunk};
 use crate::report::Report;
 use crate::sys::hang;
@@ -30,6 +30,7 @@ use crate::sys::slate::Slate;
 use crate::sys::spin::{Company, Spin};
 use crate::sys::threads::this_thread;
 use crate::sys::{self, exit, image, pipe};
+use crate::{panic, start};
 
 /// The variable that tells such a process from any other. It is gone before a body runs.
 pub(crate) const TRIGGER: &str = "TIMEOUT_RUNTIME_CHILD";
@@ -100,15 +101,14 @@ fn enter() {
         };
     }
     let trigger = sys::surroundings::take_variable(TRIGGER);
-    let Some(inherited) = trigger.as_deref().and_then(Inherited::from_text) else { return };
+    let Some(text) = trigger else { return };
+    let Some(inherited) = Inherited::from_text(&text) else { return nursery::enter(&text) };
     let Inherited { requests, results, hatch, slate, .. } = inherited;
     if inherited.has_others {
         pipe::close_inherited(&[requests, results, hatch, slate]);
     }
-    tie(inherited);
-    // A program's first thread has a name, which only the standard library can give it.
-    let body = thread::Builder::new().name("main".to_owned()).stack_size(sys::threads::STACK);
-    match body.spawn(move || -> Infallible { serve_all(inherited) }) {
+    join_caller(inherited.caller);
+    match first_thread().spawn(move || -> Infallible { serve_all(inherited) }) {
         Ok(body) => {
             sys::signal::leave_to_the_body();
             drop(body.join());
@@ -122,6 +122,17 @@ fn enter() {
     exit::now(FAILED)
 }
 
+/// From now on this process is one that serves that caller.
+fn join_caller(caller: u32) {
+    start::nursery::renounce();
+    tie_to(caller);
+}
+
+/// A program's first thread has a name, which only the standard library can give it.
+fn first_thread() -> thread::Builder {
+    thread::Builder::new().name("main".to_owned()).stack_size(sys::threads::STACK)
+}
+
 /// A failure that is none of a body's. These codes are heard while the request is unread.
 const FAILED: i32 = 125;
 
@@ -133,7 +144,20 @@ fn results_of(inherited: Inherited) -> io::Result<pipe::Writer> {
 }
 
 fn serve_all(inherited: Inherited) -> ! {
-    let Ok(mut server) = Server::new(inherited) else { exit::now(FAILED) };
+    settle();
+    serve(inherited, (Spin::default(), Company::default()))
+}
+
+/// On the thread of the body, whatever that will be.
+fn settle() {
+    sys::overflow::watch_this_thread();
+    panic::install_hook();
+    panic::wants_stack();
+    image::write_for(0);
+}
+
+fn serve(inherited: Inherited, waits: (Spin, Company)) -> ! {
+    let Ok(mut server) = Server::new(inherited, waits) else { exit::now(FAILED) };
     loop {
         server.serve_next();
     }
@@ -154,7 +178,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(inherited: Inherited) -> io::Result<Self> {
+    fn new(inherited: Inherited, (spin, company): (Spin, Company)) -> io::Result<Self> {
         let results = results_of(inherited)?;
         let requests =
             Inbox::inherited(inherited.requests, (inherited.caller, inherited.there[0]))?;
@@ -162,10 +186,6 @@ impl Server {
         // For as long as this process lives.
         let hatch: &'static Hatch = Box::leak(Box::new(hatch));
         sys::platform::remember_process();
-        sys::overflow::watch_this_thread();
-        panic::install_hook();
-        panic::wants_stack();
-        image::write_for(0);
         let child = Child::fresh(results.telling(hatch));
         Current::coming(Deadline::NEVER, Report::new("", Limit::never())).begin(child.number());
         // Without one there is no trace.
@@ -179,8 +199,8 @@ impl Server {
             child,
             hatch,
             requests,
-            spin: Spin::default(),
-            company: Company::default(),
+            spin,
+            company,
             fuse: Fuse::default(),
             state: None,
         })
@@ -191,7 +211,7 @@ impl Server {
         let Self { inherited, hatch, spin, company, fuse, .. } = self;
         hatch.take(spin, company, || {
             fuse.put_out();
-            tie(*inherited);
+            tie_to(inherited.caller);
         })
     }
 
@@ -246,8 +266,8 @@ impl Server {
 }
 
 /// To the caller, who may have ended meanwhile.
-fn tie(inherited: Inherited) {
-    let caller = Pid::from_raw(inherited.caller.try_into().unwrap_or_default());
+fn tie_to(caller: u32) {
+    let caller = Pid::from_raw(caller.try_into().unwrap_or_default());
     sys::platform::tie_to(caller);
     sys::platform::end_with_caller();
     if getppid() != caller {

@@ -82,7 +82,7 @@ impl<'a> Terms<'a> {
 }
 
 /// Everything that is made on its first use, so that no child finds it half made.
-fn settle_lazies() {
+pub(crate) fn settle_lazies() {
     panic::install_hook();
     panic::wants_stack();
     sys::threads::is_alone();

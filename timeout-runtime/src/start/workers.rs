@@ -84,6 +84,11 @@ impl Workers {
         self.changed.notify_all();
     }
 
+    /// How long what is idle stays.
+    pub(crate) fn kept_for(&self) -> Option<Duration> {
+        self.lock().settings.idle
+    }
+
     pub(crate) fn initializer(&self) -> Option<fn()> {
         self.lock().settings.initializer
     }
@@ -223,11 +228,12 @@ impl Workers {
     }
 }
 
-fn wait<'a>(
+/// Until somebody notifies, or that.
+pub(super) fn wait<'a, T>(
     condition: &Condvar,
-    state: MutexGuard<'a, State>,
+    state: MutexGuard<'a, T>,
     until: Deadline,
-) -> MutexGuard<'a, State> {
+) -> MutexGuard<'a, T> {
     match until.remaining() {
         None => condition.wait(state).unwrap_or_else(PoisonError::into_inner),
         Some(left) => {

@@ -166,12 +166,14 @@ impl Silence {
 /// The thread that runs the body.
 static BODY: AtomicU64 = AtomicU64::new(0);
 
-/// In a child: the body is run by this thread, and not by the first.
+/// In a child: the body is run by this thread, whether it is the first or not.
 #[cfg(any(feature = "pool", feature = "tokio"))]
 pub(crate) fn answer_here() {
     BODY.store(this_thread(), Ordering::Release);
-    if let Some(page) = slate::own() {
-        page.body.store(platform::thread_number(), Ordering::Release);
+    let number = platform::thread_number();
+    let is_first = number == nix::unistd::getpid().as_raw();
+    if let Some(page) = slate::own().filter(|_| !is_first) {
+        page.body.store(number, Ordering::Release);
     }
 }
 

@@ -138,6 +138,12 @@ impl Requests {
         Ok(Self { writer, reader })
     }
 
+    /// Says that there will be no call: to a child that has not been told of one.
+    pub(crate) fn withdraw(&self) {
+        let end = crate::frame::Sender::new(Vec::new()).into_frame();
+        let _ = retry(|| nix::unistd::write(&self.writer, &end));
+    }
+
     /// What the child inherits.
     pub(crate) fn reader(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
@@ -187,7 +193,7 @@ fn new_pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
 
 /// In a program that closed a standard stream, a new pipe lands there, and the body would print
 /// into its own result.
-fn above_stdio(end: OwnedFd) -> io::Result<OwnedFd> {
+pub(super) fn above_stdio(end: OwnedFd) -> io::Result<OwnedFd> {
     if end.as_raw_fd() > 2 { Ok(end) } else { end.try_clone() }
 }
 

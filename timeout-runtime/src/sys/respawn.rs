@@ -205,7 +205,7 @@ fn list(strings: &[CString]) -> Vec<*mut libc::c_char> {
 }
 
 /// Ends a child that cannot be watched. It has done nothing yet.
-fn abandon(child: Pid) {
+pub(super) fn abandon(child: Pid) {
     let _ = kill(child, Signal::SIGKILL);
     let _ = retry(|| waitpid(child, None));
 }

@@ -25,6 +25,11 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
+    /// It was in vain so far: for who will wait once.
+    pub(crate) fn seldom() -> Self {
+        Self { in_vain: PATIENCE + 1 }
+    }
+
     /// Whether it is there within some microseconds.
     pub(crate) fn until(
         &mut self,
@@ -71,6 +76,11 @@ pub(crate) struct Company {
 const WHILE: u32 = 1_000;
 
 impl Company {
+    /// They stay together: for who will wait once.
+    pub(crate) fn for_once() -> Self {
+        Self { left: WHILE - 1 }
+    }
+
     /// Whether who waits now should leave the processor that both are on.
     pub(crate) fn is_to_part(&mut self, are_together: bool) -> bool {
         match (are_together, self.left) {

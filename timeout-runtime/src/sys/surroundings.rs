@@ -20,6 +20,13 @@ pub(crate) struct Mark {
     environment: u64,
 }
 
+impl Mark {
+    /// Whatever the folders are.
+    pub(crate) fn has_environment_of(&self, other: &Self) -> bool {
+        self.environment == other.environment
+    }
+}
+
 /// What was seen of the environment last: most often it is as it was.
 #[derive(Debug, Default)]
 pub(crate) struct Seen(Option<(Glance, u64)>);

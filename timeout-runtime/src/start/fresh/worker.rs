@@ -1,7 +1,7 @@
 //! One process of this program that was started afresh, as its caller has it.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::other_rights;
@@ -13,12 +13,15 @@ use crate::frame::{Receiver, Sender, Tag};
 use crate::limit::Deadline;
 use crate::remote::{Packed, Request};
 use crate::report::Report;
+use crate::start::nursery::{self, Birth, Born};
 use crate::start::terms::{FUSE, Terms};
 use crate::start::workers::lease::Lease;
 use crate::sys::credentials::Credentials;
 use crate::sys::hatch::{Hatch, Waits};
+use crate::sys::nursery::Ends;
 use crate::sys::output::capture::Capture;
 use crate::sys::pipe::Requests;
+use crate::sys::process::Process;
 use crate::sys::respawn::{Shared, respawn};
 use crate::sys::slate::Slate;
 use crate::sys::surroundings::{Environment, Mark, Seen, Surroundings};
@@ -53,43 +56,20 @@ pub(crate) struct Kept {
 
 impl Worker {
     pub(crate) fn start() -> io::Result<Self> {
-        let (environment, credentials) = (Environment::now(), Credentials::now());
-        let mark = environment.mark();
-        if credentials.are_mixed() {
-            return Err(other_rights());
+        Parts::new()?.start()
+    }
+
+    /// By a nursery, if there is one. `None`: there is none before the deadline.
+    pub(crate) fn born(deadline: Deadline) -> io::Result<Option<Self>> {
+        let parts = Parts::new()?;
+        match nursery::child(&parts.ends(), deadline) {
+            Birth::Child(Born { process, has, wants }) => {
+                Ok(Some(parts.into_worker(process, has, wants)))
+            }
+            Birth::None => parts.start().map(Some),
+            Birth::Failed => Parts::new()?.start().map(Some),
+            Birth::Late => Ok(None),
         }
-        let (reader, writer) = pipe::pipe()?;
-        let requests = Requests::new()?;
-        let (hatch, hatch_memory) = Hatch::new()?;
-        let (slate, memory) = Slate::shared().unzip();
-        let mut shared = vec![requests.reader(), writer.as_fd(), hatch_memory.as_fd()];
-        shared.extend(memory.as_ref().map(AsFd::as_fd));
-        let shared = Shared::new(shared);
-        let inherited = Inherited {
-            caller: std::process::id(),
-            requests: shared.number(0),
-            results: shared.number(1),
-            there: [requests.reader().as_raw_fd(), reader.as_fd().as_raw_fd()],
-            hatch: shared.number(2),
-            slate: memory.as_ref().map_or(-1, |_| shared.number(3)),
-            has_others: !Shared::is_all(),
-        };
-        let process = respawn(environment, (TRIGGER, inherited.to_text()), &shared)?;
-        let grace = Some(Duration::ZERO);
-        let never = Deadline::NEVER;
-        let mut watch = Watch::new(process, reader, never, grace, never, slate);
-        watch.tell_by(hatch);
-        let kept = Box::new(Kept {
-            requests,
-            mark: Some(mark),
-            seen: Seen::default(),
-            now: None,
-            credentials,
-            calls: 0,
-            cpu_time: Duration::ZERO,
-            printed: None,
-        });
-        Ok(Self { watch, kept })
     }
 
     /// Whether it waits for a call, and for nothing else, and may do what this process may do: one
@@ -126,11 +106,9 @@ impl Worker {
     ) -> io::Result<Begun> {
         let (printed, writer) = printed().unzip();
         let now = Instant::now();
-        // One that was started for this call began with what there is.
         let Self { watch, kept } = &mut self;
         let is_first = kept.calls == 0;
-        let mark = kept.now.take().or(kept.mark.filter(|_| is_first));
-        let mark = mark.unwrap_or_else(|| kept.seen.mark());
+        let mark = kept.now.take().unwrap_or_else(|| kept.seen.mark());
         let (visible, call) = terms.visible();
         let request = Request {
             identity: image::identity()?,
@@ -167,6 +145,82 @@ impl Worker {
         }
         head.extend(packed.arguments);
         Ok(Begun { worker: self, parts: [head, Vec::new()], waits })
+    }
+}
+
+/// What there is of one before there is a process.
+struct Parts {
+    credentials: Credentials,
+    reader: pipe::Reader,
+    writer: pipe::Writer,
+    requests: Requests,
+    hatch: Hatch,
+    /// By which the process has it.
+    hatch_memory: OwnedFd,
+    slate: Option<Slate>,
+    /// By which the process has it.
+    memory: Option<OwnedFd>,
+}
+
+impl Parts {
+    fn new() -> io::Result<Self> {
+        let credentials = Credentials::now();
+        if credentials.are_mixed() {
+            return Err(other_rights());
+        }
+        let (reader, writer) = pipe::pipe()?;
+        let requests = Requests::new()?;
+        let (hatch, hatch_memory) = Hatch::new()?;
+        let (slate, memory) = Slate::shared().unzip();
+        Ok(Self { credentials, reader, writer, requests, hatch, hatch_memory, slate, memory })
+    }
+
+    fn ends(&self) -> Ends<'_> {
+        Ends {
+            requests: &self.requests,
+            results: self.writer.as_fd(),
+            hatch: self.hatch_memory.as_fd(),
+            slate: self.memory.as_ref().map(AsFd::as_fd),
+            there: [self.requests.reader().as_raw_fd(), self.reader.as_fd().as_raw_fd()],
+        }
+    }
+
+    fn start(self) -> io::Result<Worker> {
+        let environment = Environment::now();
+        let mark = environment.mark();
+        let Ends { requests, results, hatch, slate, there } = self.ends();
+        let mut shared = vec![requests.reader(), results, hatch];
+        shared.extend(slate);
+        let shared = Shared::new(shared);
+        let inherited = Inherited {
+            caller: std::process::id(),
+            requests: shared.number(0),
+            results: shared.number(1),
+            there,
+            hatch: shared.number(2),
+            slate: slate.map_or(-1, |_| shared.number(3)),
+            has_others: !Shared::is_all(),
+        };
+        let process = respawn(environment, (TRIGGER, inherited.to_text()), &shared)?;
+        Ok(self.into_worker(process, mark, mark))
+    }
+
+    fn into_worker(self, process: Process, has: Mark, wants: Mark) -> Worker {
+        let Self { credentials, reader, requests, hatch, slate, .. } = self;
+        let (grace, never) = (Some(Duration::ZERO), Deadline::NEVER);
+        let mut watch = Watch::new(process, reader, never, grace, never, slate);
+        watch.tell_by(hatch);
+        let kept = Box::new(Kept {
+            requests,
+            mark: Some(has),
+            seen: Seen::default(),
+            now: Some(wants),
+            credentials,
+            calls: 0,
+            cpu_time: Duration::ZERO,
+            printed: None,
+        });
+        Worker { watch, kept }
     }
 }
 

@@ -50,7 +50,7 @@ impl Lease {
     pub(crate) fn worker(&mut self, deadline: Deadline) -> io::Result<Option<Worker>> {
         let worker = match self.workers {
             Some(workers) => workers.take(deadline)?,
-            None => Some(Worker::start()?),
+            None => Worker::born(deadline)?,
         };
         self.has_worker = worker.is_some();
         Ok(worker)
