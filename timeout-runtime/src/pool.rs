@@ -22,8 +22,8 @@
 //! ```
 //!
 //! Calls with the start method `spawn` that follow one another are served by copies of one process that
-//! was started afresh, a nursery; it is kept for as long as an idle worker, and ends with
-//! [`shut_down`] too.
+//! was started afresh, a nursery; it ends when no such call has come for 5 s, or for as long as an idle
+//! worker is kept if that is less, and with [`shut_down`].
 //!
 //! After `ProcessPool` of Python's pebble, and its `multiprocessing.Pool`.
 

@@ -4,6 +4,8 @@ pub(crate) mod fork;
 #[cfg(feature = "pool")]
 pub(crate) mod fresh;
 #[cfg(feature = "pool")]
+mod keeper;
+#[cfg(feature = "pool")]
 pub(crate) mod nursery;
 pub(crate) mod terms;
 #[cfg(feature = "pool")]

@@ -149,6 +149,18 @@ fn shutting_down_leaves_nothing() {
 }
 
 #[test]
+fn one_for_which_there_is_no_use_ends_by_itself() {
+    isolated(|| {
+        let before = Traces::now();
+        let first = nursery();
+        eventually("the end of the nursery", || !is_running(first));
+        eventually("the end of its keeper", || children().is_empty());
+        pool::shut_down();
+        before.assert_unchanged();
+    });
+}
+
+#[test]
 fn an_idle_one_ends() {
     isolated(|| {
         let before = Traces::now();

@@ -3,13 +3,14 @@
 //!
 //! The first call starts its child; so does each that finds something changed of what its child is to
 //! inherit. The next that finds the same starts a nursery, which serves those that follow, until one
-//! finds a change, or none comes for as long as an idle worker is kept.
+//! finds a change, or none comes for some seconds.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::keeper::Keeper;
 use super::workers::{Workers, wait};
 use crate::limit::Deadline;
 use crate::sys::cell::Published;
@@ -89,8 +90,8 @@ struct State {
     last: Option<(Seen, Instant)>,
     /// A nursery was there, and could not do it.
     is_hopeless: bool,
-    keeper: Option<Own>,
-    has_keeper: bool,
+    /// It is there while the nursery is.
+    keeper: Keeper,
 }
 
 #[derive(Default)]
@@ -137,13 +138,8 @@ impl Nurseries {
         if known.is_some_and(|nurseries| nurseries.process == process) {
             return known;
         }
-        let state = State {
-            place: Place::Empty,
-            last: None,
-            is_hopeless: false,
-            keeper: None,
-            has_keeper: false,
-        };
+        let state =
+            State { place: Place::Empty, last: None, is_hopeless: false, keeper: Keeper::none() };
         let (freed, changed) = (Condvar::new(), Condvar::new());
         OWN.publish_after(known, Self { process, state: Mutex::new(state), freed, changed })
     }
@@ -193,19 +189,18 @@ impl Nurseries {
 
     fn try_start(&'static self) -> Option<Kept> {
         let kept_for = kept_for();
-        if kept_for.is_some_and(|duration| duration.is_zero()) || self.lock().is_hopeless {
+        if kept_for.is_zero() || self.lock().is_hopeless {
             return None;
         }
         let seen = Seen::now()?;
         let mut state = self.lock();
-        let is_recent =
-            |since: &Instant| kept_for.is_none_or(|duration| since.elapsed() < duration);
+        let is_recent = |since: &Instant| since.elapsed() < kept_for;
         let last = state.last.take();
         if !last.is_some_and(|(last, since)| is_recent(&since) && last.is_as(&seen)) {
             state.last = Some((seen, Instant::now()));
             return None;
         }
-        if !self.has_keeper(&mut state) {
+        if !state.keeper.is_there_or(c"timeout-nursery", || self.keep()) {
             return None;
         }
         drop(state);
@@ -261,22 +256,12 @@ impl Nurseries {
         (state.place, state.last) = (Place::Empty, None);
         self.freed.notify_all();
         self.changed.notify_all();
-        while matches!(state.place, Place::Empty) && state.has_keeper {
+        while matches!(state.place, Place::Empty) && state.keeper.is_there() {
             state = wait(&self.freed, state, Deadline::NEVER);
         }
-        let is_over = !state.has_keeper;
-        let keeper = state.keeper.take_if(|_| is_over);
+        let gone = state.keeper.gone();
         drop(state);
-        keeper.into_iter().for_each(Own::join);
-    }
-
-    /// One thread looks after it as long as it is there.
-    fn has_keeper(&'static self, state: &mut State) -> bool {
-        if !state.has_keeper {
-            state.keeper = Own::start(c"timeout-nursery", || self.keep()).ok();
-            state.has_keeper = state.keeper.is_some();
-        }
-        state.has_keeper
+        gone.into_iter().for_each(Own::join);
     }
 
     fn keep(&self) {
@@ -284,16 +269,13 @@ impl Nurseries {
         loop {
             let until = match &state.place {
                 Place::Empty => {
-                    state.has_keeper = false;
+                    state.keeper.leaves();
                     self.freed.notify_all();
                     return;
                 }
                 // One that comes back meanwhile is not due before that, or not much.
-                Place::Taken => {
-                    let kept_for = kept_for().map(|duration| duration.max(PATIENCE));
-                    Deadline::after(Instant::now(), kept_for)
-                }
-                Place::Idle(_, since) => Deadline::after(*since, kept_for()),
+                Place::Taken => Deadline::after(Instant::now(), Some(kept_for().max(PATIENCE))),
+                Place::Idle(_, since) => Deadline::after(*since, Some(kept_for())),
             };
             if !until.has_passed() {
                 state = wait(&self.changed, state, until);
@@ -307,6 +289,11 @@ impl Nurseries {
     }
 }
 
-fn kept_for() -> Option<Duration> {
-    Workers::own().map_or(Some(Duration::ZERO), Workers::kept_for)
+/// No longer than an idle worker, and not for calls that come so seldom that starting their children costs
+/// nothing to speak of.
+fn kept_for() -> Duration {
+    const MOST: Duration = Duration::from_secs(5);
+
+    let workers = Workers::own().map_or(Some(Duration::ZERO), Workers::kept_for);
+    workers.unwrap_or(MOST).min(MOST)
 }

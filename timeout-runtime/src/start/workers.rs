@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use self::settings::Settings;
 use super::fresh::worker::Worker;
+use super::keeper::Keeper;
 use crate::limit::Deadline;
 use crate::sys::cell::Published;
 use crate::sys::threads::Own;
@@ -34,9 +35,8 @@ struct State {
     count: usize,
     /// Calls that wait for one.
     waiting: usize,
-    keeper: Option<Own>,
-    /// The keeper has not said that it ends.
-    has_keeper: bool,
+    /// It is there while there are any.
+    keeper: Keeper,
 }
 
 /// How long one is kept that is more than the settings keep: it may be wanted again at once.
@@ -57,8 +57,7 @@ impl Workers {
             idle: Vec::new(),
             count: 0,
             waiting: 0,
-            keeper: None,
-            has_keeper: false,
+            keeper: Keeper::none(),
         };
         let own = Self {
             process,
@@ -139,7 +138,7 @@ impl Workers {
     fn give_back(&'static self, worker: Worker) {
         let mut state = self.lock();
         let is_used_up = worker.calls() >= state.settings.max_calls;
-        if is_used_up || !self.has_keeper(&mut state) {
+        if is_used_up || !state.keeper.is_there_or(c"timeout-pool", || self.keep()) {
             drop(state);
             worker.end();
             return self.forget_one();
@@ -175,22 +174,12 @@ impl Workers {
         }
         let mut state = self.lock();
         self.changed.notify_all();
-        while state.count == 0 && state.has_keeper {
+        while state.count == 0 && state.keeper.is_there() {
             state = wait(&self.freed, state, Deadline::NEVER);
         }
-        let is_over = !state.has_keeper;
-        let keeper = state.keeper.take_if(|_| is_over);
+        let gone = state.keeper.gone();
         drop(state);
-        keeper.into_iter().for_each(Own::join);
-    }
-
-    /// One thread looks after the idle ones as long as there are any workers.
-    fn has_keeper(&'static self, state: &mut State) -> bool {
-        if !state.has_keeper {
-            state.keeper = Own::start(c"timeout-pool", || self.keep()).ok();
-            state.has_keeper = state.keeper.is_some();
-        }
-        state.has_keeper
+        gone.into_iter().for_each(Own::join);
     }
 
     fn keep(&self) {
@@ -215,7 +204,7 @@ impl Workers {
                 self.forget_one();
                 state = self.lock();
             } else if state.count == 0 {
-                state.has_keeper = false;
+                state.keeper.leaves();
                 self.freed.notify_all();
                 return;
             } else {

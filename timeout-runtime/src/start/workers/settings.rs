@@ -53,8 +53,8 @@ impl Settings {
         self
     }
 
-    /// For how long; a nursery of `spawn` too, of which there is none where this is zero. The same forms as
-    /// a limit; what is no duration is zero.
+    /// For how long; a nursery of `spawn` too, but 5 s at the most, and none where this is zero. The same
+    /// forms as a limit; what is no duration is zero.
     #[must_use]
     pub fn idle(mut self, idle: impl IntoLimit) -> Self {
         self.idle = idle.into_limit().duration().unwrap_or(Some(Duration::ZERO));
