@@ -219,6 +219,9 @@ impl Watch {
         if self.ended && matches!(kind, ErrorKind::Exited(0)) {
             self.slate.take().into_iter().for_each(Slate::keep);
         }
+        if !self.ended {
+            self.slate.take().into_iter().for_each(Slate::abandon);
+        }
         let stacks = match &kind {
             ErrorKind::Signaled { signal, .. } => Slate::crash_of(self.slate.as_ref(), *signal),
             ErrorKind::TimedOut { .. } => {

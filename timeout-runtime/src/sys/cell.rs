@@ -66,7 +66,6 @@ impl<T: Send + Sync> Published<T> {
     }
 
     /// Publishes a value in the place of another, or gives what was published there meanwhile.
-    #[cfg(feature = "pool")]
     pub(crate) fn publish_after(&self, before: Option<&'static T>, value: T) -> Option<&'static T> {
         let before = before.map_or(ptr::null_mut(), |before| ptr::from_ref(before).cast_mut());
         let new = Box::into_raw(Box::new(value));

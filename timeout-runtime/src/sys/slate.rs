@@ -6,11 +6,13 @@
 //!
 //! # Safety
 //!
-//! They are mapped when a slate is made and unmapped when it is dropped; the child keeps its mapping
-//! as long as it lives. What is on them are atomics, for which zero is valid.
+//! They are mapped as long as a slate lives; the child keeps its mapping as long as it lives. What is on
+//! them are atomics, for which zero is valid.
 #![expect(unsafe_code, reason = "see the heading")]
 
-use std::cell::{Cell, UnsafeCell};
+mod region;
+
+use std::cell::UnsafeCell;
 #[cfg(feature = "pool")]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
@@ -18,8 +20,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
 
-use nix::unistd::getpid;
-
+use self::region::Place;
 use crate::current;
 use crate::error::Untraced;
 use crate::trace::Stack;
@@ -28,13 +29,8 @@ use crate::trace::Stack;
 #[derive(Debug)]
 pub(crate) struct Slate {
     pages: NonNull<Page>,
-    /// The process that has mapped them for itself and its children; zero where they are a file's.
-    owner: i32,
-}
-
-thread_local! {
-    /// Of a call that needed nothing of it, for the next.
-    static SPARE: Cell<Option<Slate>> = const { Cell::new(None) };
+    /// Where they are among those of other calls; `None` where they have a mapping of their own.
+    place: Option<Place>,
 }
 
 // SAFETY: it points to atomics.
@@ -42,7 +38,8 @@ unsafe impl Send for Slate {}
 // SAFETY: as above.
 unsafe impl Sync for Slate {}
 
-/// All zero when it is new.
+/// All zero when it is new. One begins where a page of memory does.
+#[repr(align(4096))]
 pub(super) struct Page {
     /// How far the child is: one of the states below.
     pub(super) state: AtomicU32,
@@ -165,23 +162,33 @@ impl Slate {
         if !cfg!(feature = "backtrace") {
             return None;
         }
-        let owner = getpid().as_raw();
-        // What this process had before a fork is its parent's, who may be using it.
-        let spare = SPARE.try_with(Cell::take).ok().flatten().filter(|spare| spare.owner == owner);
-        spare.or_else(|| Self::map(libc::MAP_SHARED | libc::MAP_ANON, -1, owner))
+        let place = Place::new();
+        let pages = match &place {
+            Some(place) => place.at(),
+            None => map(1, libc::MAP_SHARED | libc::MAP_ANON, -1)?,
+        };
+        Some(Self { pages, place })
     }
 
-    /// In the caller, of a child that has ended: another may have it, if nothing was said there.
-    pub(crate) fn keep(self) {
+    /// In the caller, of a child that has ended: others may have the place. Where nothing was said there,
+    /// it need not be emptied.
+    pub(crate) fn keep(mut self) {
         let page = self.page();
         let is_asked = page.asked.load(Ordering::Acquire) != 0;
         let is_crashed = page.signal.load(Ordering::Acquire) != 0;
-        if self.owner != 0 && !is_asked && !is_crashed {
+        if !is_asked && !is_crashed {
             page.state.store(0, Ordering::Release);
             page.body.store(0, Ordering::Release);
-            // The one that was there goes, and this too where the thread is about to end.
-            let _ = SPARE.try_with(|spare| spare.replace(Some(self)));
+            if let Some(place) = self.place.take() {
+                drop(place);
+                std::mem::forget(self);
+            }
         }
+    }
+
+    /// Of a child that nothing ends: what it writes there must not be another's.
+    pub(crate) fn abandon(self) {
+        std::mem::forget(self);
     }
 
     /// In the caller: whether the child has come to the body.
@@ -191,14 +198,6 @@ impl Slate {
 
     pub(super) fn why_none() -> Untraced {
         if cfg!(feature = "backtrace") { Untraced::NoMemory } else { Untraced::FeatureOff }
-    }
-
-    fn map(flags: libc::c_int, descriptor: libc::c_int, owner: i32) -> Option<Self> {
-        let (size, protection) = (size_of::<Page>(), libc::PROT_READ | libc::PROT_WRITE);
-        // SAFETY: a new mapping at an address of the kernel's choice.
-        let page = unsafe { libc::mmap(ptr::null_mut(), size, protection, flags, descriptor, 0) };
-        let pages = NonNull::new(page.cast()).filter(|_| page != libc::MAP_FAILED)?;
-        Some(Self { pages, owner })
     }
 
     /// One that a process of the same build can share, by way of the descriptor.
@@ -217,7 +216,8 @@ impl Slate {
         if !cfg!(feature = "backtrace") {
             return None;
         }
-        Self::map(libc::MAP_SHARED, memory.as_raw_fd(), 0)
+        let pages = map(1, libc::MAP_SHARED, memory.as_raw_fd())?;
+        Some(Self { pages, place: None })
     }
 
     pub(super) fn page(&self) -> &Page {
@@ -239,9 +239,22 @@ impl Slate {
 
 impl Drop for Slate {
     fn drop(&mut self) {
-        // SAFETY: mapped by `map`, and nobody has a reference any more.
-        unsafe { libc::munmap(self.pages.as_ptr().cast(), size_of::<Page>()) };
+        match &self.place {
+            Some(place) => place.empty(),
+            // SAFETY: mapped by `map`, and nobody has a reference any more.
+            None => unsafe {
+                libc::munmap(self.pages.as_ptr().cast(), size_of::<Page>());
+            },
+        }
     }
+}
+
+/// So many at once, all zero.
+fn map(count: usize, flags: libc::c_int, descriptor: libc::c_int) -> Option<NonNull<Page>> {
+    let (size, protection) = (count * size_of::<Page>(), libc::PROT_READ | libc::PROT_WRITE);
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let pages = unsafe { libc::mmap(ptr::null_mut(), size, protection, flags, descriptor, 0) };
+    NonNull::new(pages.cast()).filter(|_| pages != libc::MAP_FAILED)
 }
 
 static OWN: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
@@ -294,42 +307,80 @@ fn say(state: u32) {
 
 #[cfg(all(test, feature = "backtrace"))]
 mod tests {
+    use super::region::PLACES;
     use super::*;
+    use crate::Timeout;
 
-    fn spare() -> Option<Slate> {
-        SPARE.take()
+    /// In a process where nobody else has slates.
+    fn alone(body: impl FnOnce() -> bool) {
+        assert!(Timeout::new(60).run(body).unwrap());
+    }
+
+    fn said(slate: &Slate) -> u32 {
+        slate.page().state.load(Ordering::Acquire)
     }
 
     #[test]
-    fn the_pages_of_a_call_that_said_nothing_there_are_the_next_ones() {
-        let first = Slate::new().unwrap();
-        let at = first.pages;
-        first.page().state.store(BEGUN, Ordering::Release);
-        first.keep();
-        let second = Slate::new().unwrap();
-        assert_eq!(second.pages, at);
-        assert_eq!(second.page().state.load(Ordering::Acquire), 0);
-        assert!(spare().is_none());
+    fn the_place_of_a_call_that_has_ended_is_the_next_ones() {
+        alone(|| {
+            let first = Slate::new().unwrap();
+            let at = first.pages;
+            first.page().state.store(BEGUN, Ordering::Release);
+            first.keep();
+            let second = Slate::new().unwrap();
+            second.pages == at && said(&second) == 0
+        });
     }
 
     #[test]
-    fn pages_on_which_something_was_said_are_not() {
-        let asked = Slate::new().unwrap();
-        asked.page().asked.store(1, Ordering::Release);
-        asked.keep();
-        assert!(spare().is_none());
-        let crashed = Slate::new().unwrap();
-        crashed.page().signal.store(libc::SIGSEGV, Ordering::Release);
-        crashed.keep();
-        assert!(spare().is_none());
+    fn what_was_said_in_a_place_is_not_the_next_ones() {
+        alone(|| {
+            let first = Slate::new().unwrap();
+            let at = first.pages;
+            first.page().asked.store(1, Ordering::Release);
+            first.page().notes[7].is_written.store(true, Ordering::Release);
+            first.keep();
+            let second = Slate::new().unwrap();
+            let note = &second.page().notes[7];
+            second.pages == at
+                && !note.is_written()
+                && second.page().asked.load(Ordering::Acquire) == 0
+        });
     }
 
     #[test]
-    fn what_was_kept_before_a_fork_stays_the_parents() {
-        let mut kept = Slate::new().unwrap();
-        kept.owner += 1;
-        SPARE.set(Some(kept));
-        assert_eq!(Slate::new().unwrap().owner, getpid().as_raw());
-        assert!(spare().is_none());
+    fn calls_at_once_have_places_of_their_own_and_more_of_them_mappings() {
+        alone(|| {
+            let slates: Vec<_> = (0..2 * PLACES).map(|_| Slate::new().unwrap()).collect();
+            for (number, slate) in (1..).zip(&slates) {
+                slate.page().state.store(number, Ordering::Release);
+            }
+            let are_apart = (1..).zip(&slates).all(|(number, slate)| said(slate) == number);
+            let in_places = slates.iter().filter(|slate| slate.place.is_some()).count();
+            drop(slates);
+            are_apart && in_places == PLACES && Slate::new().unwrap().place.is_some()
+        });
+    }
+
+    #[test]
+    fn what_was_there_before_a_fork_is_the_parents() {
+        alone(|| {
+            let parents = Slate::new().unwrap();
+            let at = parents.pages.addr().get();
+            let body = || Slate::new().unwrap().pages.addr().get() != at;
+            let is_apart = Timeout::new(60).run(body).unwrap();
+            drop(parents);
+            is_apart
+        });
+    }
+
+    #[test]
+    fn the_place_of_a_child_that_nothing_ends_is_nobody_elses() {
+        alone(|| {
+            let first = Slate::new().unwrap();
+            let at = first.pages;
+            first.abandon();
+            Slate::new().unwrap().pages != at
+        });
     }
 }
