@@ -13,6 +13,7 @@ mod budget;
 mod deadline;
 mod ends;
 mod executables;
+mod hatch;
 mod kept;
 mod left;
 mod nested;
