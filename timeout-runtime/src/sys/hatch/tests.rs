@@ -80,6 +80,18 @@ fn who_waits_at_the_pipe_is_answered_there() {
     assert!(!worker.answer(b"here"));
 }
 
+/// Whoever has just begun to answer.
+#[test]
+fn who_went_to_the_pipe_in_the_last_moment_is_not_answered_here() {
+    let (caller, worker) = both();
+    caller.post(b"one", Waits::Here);
+    next(&worker);
+    assert_eq!(worker.word().ear(), Ear::Awake);
+    assert_eq!(caller.word().listen_at_pipe(), State::Taken);
+    assert!(!worker.word().answer());
+    assert_eq!(caller.word().state(), State::Taken);
+}
+
 #[test]
 fn who_uses_the_pipe_is_heard_there_at_once() {
     let (caller, worker) = both();
