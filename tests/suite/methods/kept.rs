@@ -132,6 +132,10 @@ fn a_worker_is_replaced_when_something_is_left_in_it() {
     });
 }
 
+fn holds_none_back() -> bool {
+    nix::sys::signal::SigSet::thread_get_mask().unwrap() == nix::sys::signal::SigSet::empty()
+}
+
 fn sleeps(seconds: f64) -> u8 {
     thread::sleep(Duration::from_secs_f64(seconds));
     7
@@ -148,6 +152,8 @@ fn what_is_left_of_signals_does_not_meet_the_next_call() {
             assert!(error.is_timeout() && error.elapsed() < LONG / 2, "{what:?} {kind} {error:?}");
             left(what).unwrap();
             assert_eq!(pool_of(600.0).call(sleeps, (1.5,)).unwrap(), 7, "{what:?}");
+            left(what).unwrap();
+            assert!(pool_of(600.0).call(holds_none_back, ()).unwrap(), "{what:?}");
         }
     });
 }

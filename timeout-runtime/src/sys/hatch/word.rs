@@ -145,7 +145,7 @@ impl Word {
 
     /// The worker begins with the request.
     pub(super) fn take(&self) {
-        let gone = STATE | READY | HAS_MOVED | HAS_WOKEN;
+        let gone = STATE | HAS_WOKEN;
         let taken =
             |word| (state(word) == State::Posted).then_some(word & !gone | State::Taken as u32);
         // There is nobody else who would take it.
