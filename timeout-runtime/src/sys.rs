@@ -44,6 +44,8 @@ pub(crate) mod readiness;
 #[cfg(feature = "pool")]
 pub(crate) mod respawn;
 #[cfg(feature = "pool")]
+pub(crate) mod shared;
+#[cfg(feature = "pool")]
 pub(crate) mod sibling;
 pub(crate) mod signal;
 pub(crate) mod slate;

@@ -174,3 +174,36 @@ fn a_body_that_waits_for_ever_for_the_next_request_ends() {
         assert!(error.is_timeout(), "{method:?} {error:?}");
     }
 }
+
+/// The process that the body forked, if any, and bytes. Whoever writes it waits for that first.
+#[derive(Deserialize)]
+struct Twice(i32, Vec<u8>);
+
+impl Serialize for Twice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut status = 0;
+        if self.0 > 0 {
+            // SAFETY: a child of this process, and the status lives through the call.
+            unsafe { libc::waitpid(self.0, &raw mut status, 0) };
+        }
+        (status, &self.1).serialize(serializer)
+    }
+}
+
+/// What the body forked comes to the same end as the body; its value is nobody's, and it ends by itself.
+#[test]
+fn a_body_that_forks_and_returns_twice_gives_one_value_of_any_length() {
+    fn forks(length: usize) -> Twice {
+        // SAFETY: both sides go on with a copy of their own.
+        Twice(unsafe { libc::fork() }, vec![7; length])
+    }
+    isolated(|| {
+        for method in METHODS {
+            for length in [10, 1 << 20] {
+                let timeout = Timeout::new(LONG).start_method(method);
+                let Twice(status, bytes) = timeout.call(forks, (length,)).unwrap();
+                assert_eq!((status, bytes), (0, vec![7; length]), "{method:?}");
+            }
+        }
+    });
+}

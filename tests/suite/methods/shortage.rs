@@ -82,3 +82,28 @@ fn of_processes() {
         before.assert_unchanged();
     });
 }
+
+/// What is shared with a process that is started afresh counts as a file, and who makes one that is too long
+/// would be ended by a signal.
+#[test]
+fn of_the_size_of_files() {
+    isolated(|| {
+        let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+        let limit = |most| setrlimit(Resource::RLIMIT_FSIZE, most, hard).unwrap();
+        for method in AFRESH {
+            limit(1_024);
+            let error = Timeout::new(LONG).start_method(method).call(value, ()).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Start(_)), "{method:?} {error:?}");
+            assert!(error.to_string().contains("RLIMIT_FSIZE"), "{error}");
+            limit(hard);
+            assert!(value_or_start(method, 0));
+        }
+        // A worker that is there needs no more.
+        limit(0);
+        for name in ["TIMEOUT_TEST_SIZE", "TIMEOUT_TEST_SIZE_TOO"] {
+            // SAFETY: no other thread looks at the environment.
+            unsafe { std::env::set_var(name, "changed") };
+            (0..3).for_each(|_| assert!(value_or_start(StartMethod::Pool, 0)));
+        }
+    });
+}

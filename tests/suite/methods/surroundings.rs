@@ -41,6 +41,35 @@ fn the_current_folder_is_that_of_the_caller_at_the_call() {
     });
 }
 
+/// A call beside a change may have what was there before it or after it; the next has what is there.
+#[test]
+fn a_change_beside_a_call_is_seen_by_the_next() {
+    const NAME: &str = "TIMEOUT_TEST_TOGGLED";
+
+    isolated(|| {
+        let timeout = Timeout::new(LONG).start_method(StartMethod::Pool);
+        let there = || timeout.call(|| env::var(NAME).ok(), ()).unwrap();
+        for _ in 0..300 {
+            thread::scope(|scope| {
+                let toggles = scope.spawn(|| {
+                    for _ in 0..20 {
+                        // SAFETY: all others look at it by the standard library.
+                        unsafe { env::set_var(NAME, "one") };
+                        // SAFETY: as above.
+                        unsafe { env::set_var(NAME, "two") };
+                    }
+                    // SAFETY: as above.
+                    unsafe { env::set_var(NAME, "one") };
+                });
+                while !toggles.is_finished() {
+                    there();
+                }
+            });
+            assert_eq!(there().as_deref(), Some("one"));
+        }
+    });
+}
+
 #[test]
 fn the_environment_is_that_of_the_caller_at_the_call() {
     isolated(|| {

@@ -95,10 +95,11 @@ impl Workers {
     #[cfg(feature = "tokio")]
     fn take_idle(&self) -> Option<Worker> {
         let (mut worker, since) = self.lock().idle.pop()?;
-        if worker.is_usable() {
+        // Nobody waits here, but for some microseconds.
+        if worker.is_usable(Deadline::after(Instant::now(), Some(Duration::ZERO))) {
             return Some(worker);
         }
-        // Ending it takes time: that is for who may wait.
+        // To wait for it, or to end it, takes time: that is for who may.
         self.lock().idle.insert(0, (worker, since));
         None
     }
@@ -109,7 +110,7 @@ impl Workers {
         loop {
             if let Some((mut worker, _)) = state.idle.pop() {
                 drop(state);
-                if worker.is_usable() {
+                if worker.is_usable(deadline) {
                     return Ok(Some(worker));
                 }
                 // It was ended by somebody else, has something to say that nobody asked for, or was
@@ -117,6 +118,8 @@ impl Workers {
                 worker.end();
                 self.forget_one();
                 state = self.lock();
+            } else if deadline.has_passed() {
+                return Ok(None);
             } else if state.count < state.settings.workers {
                 state.count += 1;
                 drop(state);
@@ -125,8 +128,6 @@ impl Workers {
                     self.forget_one();
                 }
                 return worker.map(Some);
-            } else if deadline.has_passed() {
-                return Ok(None);
             } else {
                 state.waiting += 1;
                 state = wait(&self.freed, state, deadline);

@@ -1,31 +1,28 @@
 //! A glance at the environment: whether it is what it was, without a copy of each variable.
 //!
 //! The standard library's lock is its own, and another thread may change the environment at any time, so
-//! it is not read here: the kernel writes it into a file in memory, of which this process can see the
-//! bytes. Where it has moved meanwhile the kernel says so, or there are other bytes.
+//! it is not read here: the kernel is asked to (`process_vm_readv(2)`, of this very process). Where it has
+//! moved meanwhile the kernel says so, or there are other bytes.
 //!
 //! # Safety
 //!
-//! The file is mapped as long as a glance lives, and its owner alone has it written. The addresses that
-//! the kernel is given to read from need not be good ones.
+//! The addresses that the kernel is given to read from need not be good ones; what it writes to is owned.
 #![expect(unsafe_code, reason = "see the heading")]
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use super::platform::process_number;
 
 /// How the environment was, and where.
 #[derive(Debug)]
 pub(crate) struct Glance {
-    file: OwnedFd,
-    mapped: NonNull<u8>,
     /// The list of the variables, with its end, and then what it leads to.
     places: Vec<Place>,
     known: Vec<u8>,
+    /// Room for another look.
+    seen: Vec<u8>,
 }
 
 /// As the kernel has it (`struct iovec`).
@@ -35,11 +32,6 @@ struct Place {
     address: usize,
     length: usize,
 }
-
-// SAFETY: the mapping is its own.
-unsafe impl Send for Glance {}
-// SAFETY: as above; who changes what is mapped has it to itself.
-unsafe impl Sync for Glance {}
 
 /// A larger environment is compared in another way.
 const ROOM: usize = 64 << 10;
@@ -58,9 +50,10 @@ impl Glance {
         if length + text.len() > ROOM {
             return None;
         }
-        let mut glance = Self::new()?;
+        let mut glance = Self { places: Vec::new(), known: Vec::new(), seen: Vec::new() };
         glance.add(list(), length);
-        let addresses: Vec<_> = glance.look()?.chunks_exact(ADDRESS).map(address).collect();
+        let first = glance.look()?.to_vec();
+        let addresses: Vec<_> = first.chunks_exact(ADDRESS).map(address).collect();
         if addresses.iter().position(|address| *address == 0) != Some(lines.len()) {
             return None;
         }
@@ -68,18 +61,11 @@ impl Glance {
         if glance.places.len() > MOST_PLACES {
             return None;
         }
-        glance.known = glance.look().filter(|seen| seen[length..] == text)?.to_vec();
+        glance.known = glance
+            .look()
+            .filter(|seen| seen[..length] == first && seen[length..] == text)?
+            .to_vec();
         Some(glance)
-    }
-
-    fn new() -> Option<Self> {
-        let file = memfd_create(c"timeout-runtime", MFdFlags::MFD_CLOEXEC).ok()?;
-        nix::unistd::ftruncate(&file, ROOM.try_into().ok()?).ok()?;
-        let (any, number) = (ptr::null_mut(), file.as_raw_fd());
-        // SAFETY: a new mapping at an address of the kernel's choice.
-        let mapped = unsafe { libc::mmap(any, ROOM, libc::PROT_READ, libc::MAP_SHARED, number, 0) };
-        let mapped = NonNull::new(mapped.cast()).filter(|_| mapped != libc::MAP_FAILED)?;
-        Some(Self { file, mapped, places: Vec::new(), known: Vec::new() })
     }
 
     /// One more place, or more of the last: what a program begins with lies in one piece.
@@ -93,26 +79,21 @@ impl Glance {
     /// Whether the environment is as it was.
     pub(crate) fn is_unchanged(&mut self) -> bool {
         let is_there = self.places.first().is_some_and(|first| first.address == list());
-        is_there && self.look().is_some_and(|seen| seen == self.known)
+        is_there && self.look().is_some() && self.seen == self.known
     }
 
-    /// What is there now; `None` where something is not there any more. As long as nobody looks again.
-    fn look(&self) -> Option<&[u8]> {
-        let (number, count) = (self.file.as_raw_fd(), self.places.len().try_into().ok()?);
-        // SAFETY: the list of places lives through the call, which reads what they say or tells that it
-        // cannot.
-        let length = unsafe { libc::pwritev(number, self.places.as_ptr().cast(), count, 0) };
-        let length = usize::try_from(length).ok()?;
-        let is_all = length == self.places.iter().map(|place| place.length).sum();
-        // SAFETY: no more than there is room for was asked for, and it is mapped as long as this lives.
-        is_all.then(|| unsafe { std::slice::from_raw_parts(self.mapped.as_ptr(), length) })
-    }
-}
-
-impl Drop for Glance {
-    fn drop(&mut self) {
-        // SAFETY: mapped by `new`, and nobody has a reference any more.
-        unsafe { libc::munmap(self.mapped.as_ptr().cast(), ROOM) };
+    /// What is there now; `None` where something is not there any more.
+    fn look(&mut self) -> Option<&[u8]> {
+        let length = self.places.iter().map(|place| place.length).sum();
+        self.seen.resize(length, 0);
+        let here = libc::iovec { iov_base: self.seen.as_mut_ptr().cast(), iov_len: length };
+        let (there, count) = (self.places.as_ptr().cast(), self.places.len().try_into().ok()?);
+        // SAFETY: all of them live through the call, which reads what the places say or tells that it
+        // cannot, and writes no more than there is room for.
+        let read = unsafe {
+            libc::process_vm_readv(process_number(), &raw const here, 1, there, count, 0)
+        };
+        (usize::try_from(read) == Ok(length)).then_some(&self.seen)
     }
 }
 

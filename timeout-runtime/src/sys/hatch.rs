@@ -30,17 +30,20 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
-
 use self::letter::Letter;
 use self::word::{Ear, State, Word};
-use super::platform::{leave_processor, this_processor};
+use super::platform::{IS_TOLD_OF_ITS_CALLER, leave_processor, process_number, this_processor};
+use super::shared;
 use super::spin::{Company, Spin};
 use crate::limit::Deadline;
 
 /// The shared pages, on either side.
 #[derive(Debug)]
-pub(crate) struct Hatch(NonNull<Page>);
+pub(crate) struct Hatch {
+    pages: NonNull<Page>,
+    /// The process that has mapped them: its copies have not.
+    owner: i32,
+}
 
 // SAFETY: it points to atomics.
 unsafe impl Send for Hatch {}
@@ -50,6 +53,7 @@ unsafe impl Sync for Hatch {}
 /// All zero when it is new. What one side writes to again and again has a line of the cache to itself.
 struct Page {
     word: Line<Word>,
+    /// By the number and one more; zero is not known.
     caller_is_on: Line<AtomicI32>,
     worker_is_on: Line<AtomicI32>,
     request: Letter,
@@ -77,8 +81,7 @@ const NAP: Duration = Duration::from_millis(100);
 impl Hatch {
     /// With the memory by which another process opens it.
     pub(crate) fn new() -> io::Result<(Self, OwnedFd)> {
-        let memory = memfd_create(c"timeout-runtime", MFdFlags::MFD_CLOEXEC)?;
-        nix::unistd::ftruncate(&memory, size_of::<Page>().try_into().map_err(io::Error::other)?)?;
+        let memory = shared::memory(size_of::<Page>())?;
         Ok((Self::open(memory.as_fd())?, memory))
     }
 
@@ -92,12 +95,12 @@ impl Hatch {
         // What either of them forks has no part in it. Refused, it would have, and make no use of it.
         // SAFETY: the mapping of a moment ago.
         unsafe { libc::madvise(page.as_ptr().cast(), size, libc::MADV_DONTFORK) };
-        Ok(Self(page))
+        Ok(Self { pages: page, owner: process_number() })
     }
 
     fn page(&self) -> &Page {
         // SAFETY: mapped as long as this lives.
-        unsafe { self.0.as_ref() }
+        unsafe { self.pages.as_ref() }
     }
 
     fn word(&self) -> &Word {
@@ -112,7 +115,7 @@ impl Hatch {
     /// `Waits::AtPipe` for who will not [`hear`](Self::hear).
     pub(crate) fn post(&self, request: &[u8], waits: Waits) {
         self.page().request.put(if Self::takes(request.len()) { request } else { &[] });
-        self.page().caller_is_on.0.store(this_processor(), Ordering::Relaxed);
+        self.page().caller_is_on.store(here());
         self.word().post(match waits {
             Waits::Here => Ear::Awake,
             Waits::AtPipe => Ear::AtPipe,
@@ -129,14 +132,12 @@ impl Hatch {
         self.word().state() == State::Posted
     }
 
-    /// Waits a moment until the worker may be given another call. `None`: it may not yet, or not at all.
-    /// Whether it is to be told its surroundings anew.
-    pub(crate) fn wait_until_ready(&self, spin: &mut Spin) -> Option<bool> {
+    /// Waits until the worker may be given another call: for a moment, or until that if it is sooner.
+    /// `None`: it may not yet, or not at all. Whether it is to be told its surroundings anew.
+    pub(crate) fn wait_until_ready(&self, spin: &mut Spin, until: Deadline) -> Option<bool> {
         if !spin.until(|| self.word().is_ready(), || self.worker_needs_this_processor()) {
-            self.sleep(
-                Deadline::after(Instant::now(), Some(MOMENT)),
-                Word::fall_asleep_until_ready,
-            );
+            let moment = Deadline::after(Instant::now(), Some(MOMENT));
+            self.sleep(until.min(moment), Word::fall_asleep_until_ready);
         }
         self.word().is_ready().then(|| self.word().has_moved())
     }
@@ -153,7 +154,7 @@ impl Hatch {
 
     fn worker_needs_this_processor(&self) -> bool {
         let Page { word, caller_is_on, worker_is_on, .. } = self.page();
-        let here = this_processor();
+        let here = here();
         caller_is_on.store(here);
         word.0.has_woken() || worker_is_on.0.load(Ordering::Relaxed) == here
     }
@@ -172,42 +173,43 @@ impl Hatch {
 /// For the worker.
 impl Hatch {
     /// Waits for the next request and takes it: `None` for one that is in the pipe. When there is none for
-    /// a while, `rest` is called first.
+    /// a while, `rest` is called first; again and again, where nothing tells of the caller's end.
     pub(crate) fn take(
         &self,
         spin: &mut Spin,
         company: &mut Company,
-        rest: impl FnOnce(),
+        rest: impl FnMut(),
     ) -> Option<Vec<u8>> {
         let is_posted = || self.word().state() == State::Posted;
-        let here = this_processor();
-        if company.is_to_part(self.page().caller_is_on.0.load(Ordering::Relaxed) == here) {
-            leave_processor(here);
+        if company.is_to_part(self.page().caller_is_on.0.load(Ordering::Relaxed) == here()) {
+            leave_processor(this_processor());
         }
         if !spin.until(is_posted, || self.caller_needs_this_processor()) {
             self.doze(rest);
         }
         self.word().take();
-        self.page().worker_is_on.store(this_processor());
+        self.page().worker_is_on.store(here());
         let request = self.page().request.get();
         (!request.is_empty()).then_some(request)
     }
 
     fn caller_needs_this_processor(&self) -> bool {
         let Page { word, caller_is_on, worker_is_on, .. } = self.page();
-        let here = this_processor();
+        let here = here();
         worker_is_on.store(here);
         word.0.has_woken() || caller_is_on.0.load(Ordering::Relaxed) == here
     }
 
-    fn doze(&self, rest: impl FnOnce()) {
-        let (begun, mut rest) = (Instant::now(), Some(rest));
+    fn doze(&self, mut rest: impl FnMut()) {
+        let (begun, mut is_at_rest) = (Instant::now(), false);
         while let Some(word) = self.word().doze() {
             let left = NAP.saturating_sub(begun.elapsed());
-            if left.is_zero() {
-                rest.take().into_iter().for_each(|rest| rest());
+            if left.is_zero() && (!is_at_rest || !IS_TOLD_OF_ITS_CALLER) {
+                rest();
+                is_at_rest = true;
             }
-            self.word().wait(word, if rest.is_some() { left } else { Duration::MAX });
+            let longest = if IS_TOLD_OF_ITS_CALLER { Duration::MAX } else { NAP };
+            self.word().wait(word, if is_at_rest { longest } else { left });
         }
     }
 
@@ -231,6 +233,10 @@ impl Hatch {
     }
 }
 
+fn here() -> i32 {
+    this_processor() + 1
+}
+
 impl Line<AtomicI32> {
     /// Where the other side looks it is not disturbed without need.
     fn store(&self, value: i32) {
@@ -242,7 +248,9 @@ impl Line<AtomicI32> {
 
 impl Drop for Hatch {
     fn drop(&mut self) {
-        // SAFETY: mapped by `open`, and nobody has a reference any more.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<Page>()) };
+        if self.owner == process_number() {
+            // SAFETY: mapped by `open`, and nobody has a reference any more.
+            unsafe { libc::munmap(self.pages.as_ptr().cast(), size_of::<Page>()) };
+        }
     }
 }

@@ -25,7 +25,7 @@ use nix::sys::stat::Mode;
 pub(crate) struct Inheritance(Vec<u8>);
 
 /// Which lines of the status count.
-const LINES: [&[u8]; 15] = [
+const LINES: [&[u8]; 16] = [
     b"Umask",
     b"Uid",
     b"Gid",
@@ -39,12 +39,20 @@ const LINES: [&[u8]; 15] = [
     b"Seccomp",
     b"Seccomp_filters",
     b"Speculation_Store_Bypass",
+    b"SpeculationIndirectBranch",
     b"Cpus_allowed",
     b"Mems_allowed",
 ];
 
 /// Which may be missing, as a kernel has been built.
-const FILES: [&CStr; 4] = [c"cgroup", c"oom_score_adj", c"../../coredump_filter", c"attr/current"];
+const FILES: [&CStr; 6] = [
+    c"cgroup",
+    c"oom_score_adj",
+    c"../../coredump_filter",
+    c"attr/current",
+    c"attr/exec",
+    c"loginuid",
+];
 
 /// Those that were not there: nor will they be.
 static ARE_MISSING: [AtomicBool; FILES.len()] = [const { AtomicBool::new(false) }; FILES.len()];
@@ -170,8 +178,19 @@ impl Inheritance {
         /// As many nodes as a kernel can be built for.
         const NODES: usize = 1 << 10;
 
-        let questions =
-            [libc::PR_GET_SECUREBITS, libc::PR_GET_TIMERSLACK, libc::PR_GET_THP_DISABLE];
+        // Which the C library's headers may not have yet.
+        const IO_FLUSHER: libc::c_int = 58;
+        const MDWE: libc::c_int = 66;
+        const MEMORY_MERGE: libc::c_int = 68;
+
+        let questions = [
+            libc::PR_GET_SECUREBITS,
+            libc::PR_GET_TIMERSLACK,
+            libc::PR_GET_THP_DISABLE,
+            IO_FLUSHER,
+            MDWE,
+            MEMORY_MERGE,
+        ];
         for question in questions {
             // SAFETY: see the heading; each of these gives its answer as the result.
             self.add(unsafe { libc::prctl(question, 0, 0, 0, 0) }.into());

@@ -22,14 +22,14 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, ftruncate, getpid, setpgid};
+use nix::unistd::{Pid, getpid, setpgid};
 
 use self::crossing::{Request, STANDARD, answer_from, send};
 use super::pipe::{Requests, above_stdio};
 use super::process::Process;
 use super::respawn::{Shared, abandon, respawn};
+use super::shared;
 use super::surroundings::Environment;
 use crate::limit::Deadline;
 
@@ -87,12 +87,11 @@ impl Nursery {
         trigger: impl FnOnce(i32, i32) -> (&'static str, String),
     ) -> io::Result<Self> {
         let (socket, its) = socket_pair()?;
-        let memory = memfd_create(c"timeout-runtime", MFdFlags::MFD_CLOEXEC)?;
-        ftruncate(&memory, size_of::<AtomicI32>().try_into().unwrap_or_default())?;
+        let memory = shared::memory(size_of::<AtomicI32>())?;
         let born = Word::of(memory.as_fd())?;
-        let shared = Shared::new(vec![its.as_fd(), memory.as_fd()]);
-        let trigger = trigger(shared.number(0), shared.number(1));
-        let process = respawn(environment, trigger, &shared)?;
+        let inherited = Shared::new(vec![its.as_fd(), memory.as_fd()]);
+        let trigger = trigger(inherited.number(0), inherited.number(1));
+        let process = respawn(environment, trigger, &inherited)?;
         let may_look = may_look(&process);
         Ok(Self { process, socket, born, may_look })
     }

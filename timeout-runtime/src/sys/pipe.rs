@@ -176,6 +176,11 @@ impl Writer {
         if self.trusted {
             return Ok(());
         }
+        if crate::current::child().is_none() {
+            return Err(io::Error::other(
+                "the body forked, and its result is not this process's to send",
+            ));
+        }
         #[cfg(feature = "pool")]
         self.hatch.iter().for_each(|hatch| hatch.use_pipe());
         if identity(&self.file) != Ok(self.identity) {
@@ -277,17 +282,21 @@ impl Write for Raw {
 mod tests {
     use super::*;
 
+    /// In a child: nobody else has a value to send.
     #[test]
     fn a_descriptor_that_was_replaced_is_noticed() {
-        let (mut reader, mut writer) = pipe().unwrap();
-        let mut again = writer.reopen().unwrap();
-        assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        writer.distrust();
-        writer.write_all(b"x").unwrap();
-        writer.file = OpenOptions::new().write(true).open("/dev/null").unwrap().into();
-        writer.distrust();
-        assert!(writer.write_all(b"lost").is_err());
-        again.write_all(b"y").unwrap();
-        assert_eq!(reader.read(&mut [0; 9]).unwrap(), 2);
+        let seen = crate::Timeout::new(60).run(|| {
+            let (mut reader, mut writer) = pipe().unwrap();
+            let mut again = writer.reopen().unwrap();
+            assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            writer.distrust();
+            writer.write_all(b"x").unwrap();
+            writer.file = OpenOptions::new().write(true).open("/dev/null").unwrap().into();
+            writer.distrust();
+            assert!(writer.write_all(b"lost").is_err());
+            again.write_all(b"y").unwrap();
+            reader.read(&mut [0; 9]).unwrap()
+        });
+        assert_eq!(seen.unwrap(), 2);
     }
 }

@@ -203,10 +203,7 @@ impl Slate {
     /// One that a process of the same build can share, by way of the descriptor.
     #[cfg(feature = "pool")]
     pub(crate) fn shared() -> Option<(Self, OwnedFd)> {
-        use nix::sys::memfd::{MFdFlags, memfd_create};
-
-        let memory = memfd_create(c"timeout-runtime", MFdFlags::MFD_CLOEXEC).ok()?;
-        nix::unistd::ftruncate(&memory, size_of::<Page>().try_into().ok()?).ok()?;
+        let memory = super::shared::memory(size_of::<Page>()).ok()?;
         Some((Self::of(memory.as_fd())?, memory))
     }
 

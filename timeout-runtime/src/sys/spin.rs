@@ -18,16 +18,23 @@ const PATIENCE: u32 = 2;
 /// How often.
 const NOW_AND_THEN: u32 = 64;
 
+/// Who gives way for longer has given way to somebody else.
+const LONG: Duration = Duration::from_micros(50);
+
+/// So often one then sleeps instead, whose end is a reason to interrupt others.
+const CROWDED: u32 = 1_000;
+
 /// How it went lately.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Spin {
     in_vain: u32,
+    crowded: u32,
 }
 
 impl Spin {
     /// It was in vain so far: for who will wait once.
     pub(crate) fn seldom() -> Self {
-        Self { in_vain: PATIENCE + 1 }
+        Self { in_vain: PATIENCE + 1, crowded: 0 }
     }
 
     /// Whether it is there within some microseconds.
@@ -41,28 +48,39 @@ impl Spin {
             return is_there();
         }
         let begun = Instant::now();
-        // Looks at the clock are few, for each takes as long as several for what is waited for.
-        while !(0..LOOKS).any(|_| is_there_soon(&is_there, &is_needed_here)) {
+        loop {
+            // Looks at the clock are few, for each takes as long as several for what is waited for.
+            for _ in 0..LOOKS {
+                if is_there() {
+                    self.in_vain = 0;
+                    return true;
+                }
+                if !is_needed_here() {
+                    spin_loop();
+                } else if !self.gives_way() {
+                    return is_there();
+                }
+            }
             if begun.elapsed() > MOST {
                 self.in_vain = self.in_vain.wrapping_add(1);
                 return false;
             }
         }
-        self.in_vain = 0;
+    }
+
+    /// Not where others want this processor too: it would be their turn, for milliseconds.
+    fn gives_way(&mut self) -> bool {
+        if let Some(left) = self.crowded.checked_sub(1) {
+            self.crowded = left;
+            return false;
+        }
+        let begun = Instant::now();
+        yield_now();
+        if begun.elapsed() > LONG {
+            self.crowded = CROWDED;
+        }
         true
     }
-}
-
-fn is_there_soon(is_there: impl Fn() -> bool, is_needed_here: impl Fn() -> bool) -> bool {
-    let is_there = is_there();
-    if !is_there {
-        if is_needed_here() {
-            yield_now();
-        } else {
-            spin_loop();
-        }
-    }
-    is_there
 }
 
 /// Two that wait for each other on one processor, while another may be idle: one goes elsewhere, and if that
@@ -115,16 +133,28 @@ mod tests {
 
     #[test]
     fn what_came_at_once_is_waited_for_again() {
-        let mut spin = Spin { in_vain: NOW_AND_THEN };
+        let mut spin = Spin { in_vain: NOW_AND_THEN, crowded: 0 };
         assert!(spin.until(|| true, || false));
         assert_eq!(spin.in_vain, 0);
     }
 
     #[test]
     fn what_is_there_is_seen_without_a_wait() {
-        let mut spin = Spin { in_vain: NOW_AND_THEN + 1 };
+        let mut spin = Spin { in_vain: NOW_AND_THEN + 1, crowded: 0 };
         assert!(spin.until(|| true, || false));
         assert!(!spin.until(|| false, || false));
+    }
+
+    #[test]
+    fn where_others_want_the_processor_nobody_gives_way_to_them() {
+        let mut spin = Spin { in_vain: 0, crowded: 2 };
+        assert!(!spin.until(|| false, || true));
+        assert!(!spin.until(|| false, || true));
+        assert_eq!((spin.in_vain, spin.crowded), (0, 0));
+        // Who need not give way waits awake all the same.
+        spin.crowded = 1;
+        assert!(!spin.until(|| false, || false));
+        assert_eq!((spin.in_vain, spin.crowded), (1, 1));
     }
 
     #[test]

@@ -149,6 +149,14 @@ impl Surroundings {
         }
     }
 
+    /// Of what is sent.
+    pub(crate) fn mark(&self) -> Mark {
+        let add = |state, text: &Vec<u8>| mixed(state, text);
+        let environment =
+            self.environment.iter().fold(0, |state, (name, value)| add(add(state, name), value));
+        Mark { folder: self.folder, environment }
+    }
+
     /// Not by its name, which it may have no more, or not for this process; but a caller that has
     /// dropped its rights is not to be looked into (`PR_GET_DUMPABLE` in `prctl(2)`).
     fn enter_folder(&self) -> io::Result<()> {

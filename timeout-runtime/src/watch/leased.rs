@@ -2,18 +2,19 @@
 
 use std::io::Cursor;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use super::escalation::{LEAD, Stage};
 use super::{Asked, Ended, Watch, now};
 use crate::echo::Echo;
 use crate::error::ErrorKind;
+use crate::limit::Deadline;
 use crate::start::terms::Terms;
 use crate::sys::hatch::{Hatch, Waits};
 use crate::sys::process::Ready;
 
-/// So many milliseconds a worker is waited for that is to be ready in microseconds: then another one is
-/// quicker to have.
-const MOST_MOMENTS: u32 = 100;
+/// So long a worker is waited for that is to be ready in microseconds: then another one is quicker to have.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Watch {
     /// From now on the child is told here what it is to do.
@@ -49,17 +50,17 @@ impl Watch {
 
     /// Waits until the child may be given another call, which takes it some microseconds. `None`: it has
     /// ended instead, or has no processor. Whether it is to be told its surroundings anew.
-    pub(crate) fn wait_until_ready(&mut self) -> Option<bool> {
+    pub(crate) fn wait_until_ready(&mut self, until: Deadline) -> Option<bool> {
         let hatch = self.hatch.as_ref()?;
-        for _ in 0..MOST_MOMENTS {
-            if let Some(has_moved) = hatch.wait_until_ready(&mut self.spin) {
+        let until = until.min(Deadline::after(Instant::now(), Some(PATIENCE)));
+        loop {
+            if let Some(has_moved) = hatch.wait_until_ready(&mut self.spin, until) {
                 return Some(has_moved);
             }
-            if self.process.wait([None; 2], now()).ended {
+            if until.has_passed() || self.process.wait([None; 2], now()).ended {
                 return None;
             }
         }
-        None
     }
 
     /// Whether the child waits for a call, and nothing else has come from it.

@@ -11,6 +11,12 @@ use nix::unistd::{Pid, Uid, getppid};
 use super::{children, is_born, nursery, spawn};
 use crate::support::{is_running, isolated};
 
+/// Not in all headers.
+const PR_SET_MDWE: libc::c_int = 65;
+const PR_GET_MDWE: libc::c_int = 66;
+const PR_SET_MEMORY_MERGE: libc::c_int = 67;
+const PR_GET_MEMORY_MERGE: libc::c_int = 68;
+
 /// What is inherited, as a program sees it.
 fn view() -> Vec<String> {
     let status = fs::read_to_string("/proc/thread-self/status").unwrap();
@@ -33,8 +39,15 @@ fn view() -> Vec<String> {
     let mut variables: Vec<_> = env::vars_os().collect();
     variables.sort();
     // SAFETY: plain system calls.
-    let numbers =
-        unsafe { [libc::getpriority(0, 0), libc::getsid(0), libc::prctl(libc::PR_GET_TIMERSLACK)] };
+    let numbers = unsafe {
+        [
+            libc::getpriority(0, 0),
+            libc::getsid(0),
+            libc::prctl(libc::PR_GET_TIMERSLACK),
+            libc::prctl(PR_GET_MDWE, 0, 0, 0, 0),
+            libc::prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0),
+        ]
+    };
     view.push(format!("{ignored:?} {numbers:?}"));
     view.push(format!("{standard:?} {flags:?}"));
     view.push(format!("{variables:?} {namespaces:?} {:?}", link("/proc/self/cwd")));
@@ -50,7 +63,7 @@ fn viewed() -> (Vec<String>, bool) {
 type Change = fn();
 
 /// Each in a process of its own, so that one does not hide the other.
-const CHANGES: [(&str, Change); 16] = [
+const CHANGES: [(&str, Change); 18] = [
     ("nothing", || {}),
     ("umask", || {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o027));
@@ -91,6 +104,15 @@ const CHANGES: [(&str, Change); 16] = [
     ("privileges", || {
         // SAFETY: a plain system call.
         unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    }),
+    // Where the kernel knows them.
+    ("no code that was written", || {
+        // SAFETY: a plain system call.
+        unsafe { libc::prctl(PR_SET_MDWE, 1, 0, 0, 0) };
+    }),
+    ("pages that are merged", || {
+        // SAFETY: a plain system call.
+        unsafe { libc::prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) };
     }),
     ("processors", || {
         // SAFETY: zero is an empty set, which has room for the first.

@@ -73,13 +73,14 @@ impl Worker {
     }
 
     /// Whether it waits for a call, and for nothing else, and may do what this process may do: one
-    /// that has dropped its rights has no body run with them.
-    pub(crate) fn is_usable(&mut self) -> bool {
+    /// that has dropped its rights has no body run with them. It may still be putting things back, which is
+    /// waited for until then.
+    pub(crate) fn is_usable(&mut self, until: Deadline) -> bool {
         // What is looked at here takes as long as the worker to be ready.
         let Self { watch, kept } = self;
         let have_changed = kept.credentials.have_changed();
         kept.now = Some(kept.seen.mark());
-        let Some(has_moved) = watch.wait_until_ready() else { return false };
+        let Some(has_moved) = watch.wait_until_ready(until) else { return false };
         if has_moved {
             kept.mark = None;
         }
@@ -110,6 +111,8 @@ impl Worker {
         let is_first = kept.calls == 0;
         let mark = kept.now.take().unwrap_or_else(|| kept.seen.mark());
         let (visible, call) = terms.visible();
+        let surroundings = (Some(mark) != kept.mark).then(Surroundings::now);
+        let mark = surroundings.as_ref().map_or(mark, Surroundings::mark);
         let request = Request {
             identity: image::identity()?,
             base: image::base(),
@@ -121,7 +124,7 @@ impl Worker {
             left: visible.remaining(),
             fuse: terms.fuse().remaining().map(|left| left.max(FUSE)),
             budget: terms.budget,
-            surroundings: (Some(mark) != kept.mark).then(Surroundings::now),
+            surroundings,
             initializer: if is_first { of.initializer()? } else { None },
             is_last: of.is_last(),
             printed: writer.as_ref().map(pipe::Writer::number),

@@ -132,7 +132,7 @@ fn who_has_no_call_for_a_while_rests_once() {
 #[test]
 fn who_is_ready_says_whether_it_has_moved_until_the_next_call() {
     let (caller, worker) = both();
-    let ready = || caller.wait_until_ready(&mut Spin::default());
+    let ready = || caller.wait_until_ready(&mut Spin::default(), Deadline::NEVER);
     for has_moved in [false, true] {
         caller.post(b"one", Waits::Here);
         next(&worker);
@@ -153,7 +153,7 @@ fn who_sleeps_until_the_other_is_ready_is_woken() {
             }
             worker.be_ready(false);
         });
-        while caller.wait_until_ready(&mut Spin::default()).is_none() {}
+        while caller.wait_until_ready(&mut Spin::default(), Deadline::NEVER).is_none() {}
     });
 }
 

@@ -61,6 +61,10 @@ pub(crate) use self::thread::{
 pub(crate) use self::tie::{end_with_caller, tie_to};
 pub(crate) use self::tree::end_own;
 
+/// Whether a child hears of its caller's end by itself.
+#[cfg(feature = "pool")]
+pub(crate) const IS_TOLD_OF_ITS_CALLER: bool = true;
+
 /// As debuggers and `top` show it.
 pub(crate) fn name_thread(name: &std::ffi::CStr) {
     // It is never refused, and were it, the thread would only have its program's name.

@@ -13,6 +13,10 @@ pub(crate) use self::signals::{
     way_back,
 };
 
+/// Whether a child hears of its caller's end by itself.
+#[cfg(feature = "pool")]
+pub(crate) const IS_TOLD_OF_ITS_CALLER: bool = false;
+
 /// Nothing portable ties a child to its caller.
 pub(crate) fn tie_to(_: nix::unistd::Pid) {}
 
