@@ -18,7 +18,7 @@ const PATIENCE: u32 = 2;
 /// How often.
 const NOW_AND_THEN: u32 = 64;
 
-/// Who gives way for longer has given way to somebody else.
+/// Who gives way for longer has given way to somebody else; twice in a row is not by chance.
 const LONG: Duration = Duration::from_micros(50);
 
 /// So often one then sleeps instead, whose end is a reason to interrupt others.
@@ -28,13 +28,14 @@ const CROWDED: u32 = 1_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Spin {
     in_vain: u32,
+    was_long: bool,
     crowded: u32,
 }
 
 impl Spin {
     /// It was in vain so far: for who will wait once.
     pub(crate) fn seldom() -> Self {
-        Self { in_vain: PATIENCE + 1, crowded: 0 }
+        Self { in_vain: PATIENCE + 1, ..Self::default() }
     }
 
     /// Whether it is there within some microseconds.
@@ -76,9 +77,11 @@ impl Spin {
         }
         let begun = Instant::now();
         yield_now();
-        if begun.elapsed() > LONG {
+        let is_long = begun.elapsed() > LONG;
+        if is_long && self.was_long {
             self.crowded = CROWDED;
         }
+        self.was_long = is_long;
         true
     }
 }
@@ -133,21 +136,21 @@ mod tests {
 
     #[test]
     fn what_came_at_once_is_waited_for_again() {
-        let mut spin = Spin { in_vain: NOW_AND_THEN, crowded: 0 };
+        let mut spin = Spin { in_vain: NOW_AND_THEN, ..Spin::default() };
         assert!(spin.until(|| true, || false));
         assert_eq!(spin.in_vain, 0);
     }
 
     #[test]
     fn what_is_there_is_seen_without_a_wait() {
-        let mut spin = Spin { in_vain: NOW_AND_THEN + 1, crowded: 0 };
+        let mut spin = Spin { in_vain: NOW_AND_THEN + 1, ..Spin::default() };
         assert!(spin.until(|| true, || false));
         assert!(!spin.until(|| false, || false));
     }
 
     #[test]
     fn where_others_want_the_processor_nobody_gives_way_to_them() {
-        let mut spin = Spin { in_vain: 0, crowded: 2 };
+        let mut spin = Spin { crowded: 2, ..Spin::default() };
         assert!(!spin.until(|| false, || true));
         assert!(!spin.until(|| false, || true));
         assert_eq!((spin.in_vain, spin.crowded), (0, 0));
