@@ -13,7 +13,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 
 use crate::budget::Budget;
-use crate::current::Current;
 use crate::error::CodecError;
 use crate::error::io_parts;
 use crate::frame::{Sender, Tag, header};
@@ -40,7 +39,6 @@ impl Child {
     #[inline]
     pub(crate) fn new(
         pipe: pipe::Writer,
-        current: Current,
         output: Prepared,
         question: Option<Question>,
         is_reported: bool,
@@ -49,7 +47,6 @@ impl Child {
         sys::image::write_for_a_copy();
         sys::platform::end_before_inherited_handlers();
         panic::forget();
-        current.begin(pipe.number());
         let mut child =
             Self { pipe, is_captured: false, is_kept: false, budget: Budget::default() };
         let capture =
@@ -73,6 +70,7 @@ impl Child {
     fn say_ready(&mut self, capture: Capture) {
         let record = [&header(Tag::Ready, 1)[..], &[capture as u8]].concat();
         if self.pipe.write_all(&record).is_err() {
+            slate::fail();
             sys::exit::now(1);
         }
     }
@@ -218,6 +216,7 @@ pub(crate) type Job<'a> = dyn FnMut(&mut Sink<'_>) -> Result<(), CodecError> + '
 
 impl Drop for Child {
     fn drop(&mut self) {
+        slate::fail();
         sys::exit::now(101);
     }
 }

@@ -15,7 +15,10 @@ pub(crate) mod crash;
 #[cfg(feature = "pool")]
 pub(crate) mod credentials;
 pub(crate) mod exhaustion;
-pub(crate) mod exit;
+/// The way out of a child that runs nothing of the caller's: no exit handlers, no destructors, no flushing.
+pub(crate) mod exit {
+    pub(crate) use super::platform::end as now;
+}
 pub(crate) mod fork;
 pub(crate) mod function;
 #[cfg(feature = "pool")]

@@ -71,7 +71,12 @@ pub(crate) struct Watch {
 /// time one looks again and again.
 const SLACK: Duration = Duration::from_micros(50);
 
-static WAY: Way = Way::new();
+/// To children that are to answer, and to those that have.
+static TO_ANSWER: Way = Way::new();
+static TO_END: Way = Way::new();
+
+/// Who gives way may be away for so long, where many others want the processor.
+const AWAY: Duration = Duration::from_millis(100);
 
 /// More than any pipe holds.
 const MOST_DRAINED: usize = 16 << 20;
@@ -81,7 +86,10 @@ const MOST_DRAINED: usize = 16 << 20;
 enum Asked {
     #[default]
     No,
+    /// A copy of this process: it may answer in a moment.
+    Copy,
     /// It is still to start, which takes longer than anybody waits awake.
+    #[cfg(feature = "pool")]
     New,
     /// It was waiting for that, and is to answer at the hatch.
     #[cfg(feature = "pool")]
@@ -117,7 +125,7 @@ impl Watch {
             gathered: Cursor::default(),
             closed: false,
             ended: false,
-            asked: Asked::New,
+            asked: Asked::Copy,
             #[cfg(feature = "pool")]
             hatch: None,
             #[cfg(feature = "pool")]
@@ -150,9 +158,9 @@ impl Watch {
         &self.events
     }
 
-    /// Whether the child has come to the body.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.slate.as_ref().is_some_and(Slate::has_begun)
+    /// Whether a child that said nothing could not be made ready for the body.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.slate.as_ref().is_none_or(Slate::has_failed)
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -183,7 +191,7 @@ impl Watch {
     /// Waits for the end, reaps, and says how it was.
     pub(crate) fn finish(&mut self) -> Ended {
         if !self.ended && matches!(self.stage, Stage::Running { .. }) {
-            WAY.give(|| {
+            TO_END.give(|| {
                 self.look();
                 self.ended
             });
@@ -194,7 +202,7 @@ impl Watch {
         if !matches!(self.stage, Stage::Running { .. }) {
             // A thread of the child that is still on its way out, on this processor, would keep the kernel
             // waiting awake, for milliseconds.
-            WAY.give(|| true);
+            TO_END.give(|| true);
         }
         let (status, usage) = self.reap_all();
         // Whoever could print is gone now, but for what has left the group.
@@ -310,6 +318,17 @@ impl Watch {
         Ok(length)
     }
 
+    /// To a child that may need no more than a moment, if there is time for it.
+    fn give_way(&mut self) {
+        if matches!(self.stage, Stage::Running { until } if !until.before(AWAY).has_passed()) {
+            TO_ANSWER.give(|| {
+                let ready = self.process.wait([Some(self.pipe.as_fd()), None], now());
+                self.ended |= ready.ended;
+                self.ended || ready.readable
+            });
+        }
+    }
+
     /// A wait that does not wait.
     fn look(&mut self) {
         self.ended |= self.process.wait([None; 2], now()).ended;
@@ -345,6 +364,9 @@ impl Read for Watch {
         if asked == Asked::Waiting && self.hear() {
             self.escalate();
             return self.gathered.read(bytes);
+        }
+        if asked == Asked::Copy {
+            self.give_way();
         }
         if asked != Asked::No && !self.ended {
             self.wait(true);

@@ -191,7 +191,7 @@ impl Server {
         // Without one there is no trace.
         let memory = pipe::inherited(inherited.slate).ok();
         if let Some(slate) = memory.and_then(|memory| Slate::of(memory.as_fd())) {
-            slate.listen(this_thread());
+            slate.listen_afresh(this_thread());
             hang::answer_here();
         }
         Ok(Self {

@@ -79,7 +79,7 @@ fn try_start(report: &Report, bounds: Bounds, meanwhile: Meanwhile) -> Result<St
             let _waiting = Waiting::begin(report.function());
             receiver.first()
         };
-        match word.of(first, receiver.source().has_begun()) {
+        match word.of(first, receiver.source().has_failed()) {
             First::Ready(printed) => {
                 if let Some(printed) = printed {
                     receiver.source().echo(printed);
@@ -129,7 +129,7 @@ impl<'a> Start<'a> {
     fn try_fork(&self, output: Prepared) -> io::Result<Forked> {
         let (reader, writer) = pipe::pipe()?;
         let question = Question::new();
-        let slate = Slate::new();
+        let mut slate = Slate::new();
         let Terms { deadline, grace, budget, .. } = self.terms;
         let fuse = self.terms.fuse();
         // All that can be known before is: what a fresh child touches for the first time costs the most.
@@ -137,18 +137,19 @@ impl<'a> Start<'a> {
         let current = self.terms.current();
         let thread = this_thread();
         let is_in_doubt = output.is_in_doubt();
-        // Where the slate tells whether the body has begun, a word is one more wake for who waits.
+        // Where the slate tells whether it has failed, a word is one more wake for who waits.
         let is_told = self.meanwhile == Meanwhile::Waits && slate.is_some();
         let is_reported = question.is_some() || is_in_doubt && !is_told;
-        Ok(match sys::fork::fork()? {
+        // What it is asked until then is held back.
+        let prepare = || {
+            current.begin(writer.number());
+            slate.take().map_or_else(slate::disown, |slate| slate.listen(thread));
+        };
+        Ok(match sys::fork::fork(prepare)? {
             sys::fork::Side::Child => {
                 reader.close();
-                match slate {
-                    Some(slate) => slate.listen(thread),
-                    None => slate::disown(),
-                }
                 left.into_iter().for_each(sys::platform::light_fuse);
-                let child = Child::new(writer, current, output, question, is_reported);
+                let child = Child::new(writer, output, question, is_reported);
                 Forked::Child(child.within(budget))
             }
             sys::fork::Side::Caller(process) => {
@@ -211,7 +212,7 @@ impl Word {
         Self { asked: printed.map(|printed| (printed, thread::current().id())) }
     }
 
-    fn of(self, first: Option<End>, has_begun: bool) -> First {
+    fn of(self, first: Option<End>, has_failed: bool) -> First {
         match first {
             Some(End::Record(record)) if record.tag == Tag::Ready => {
                 let capture = Capture::from_byte(first_byte(&record));
@@ -225,7 +226,7 @@ impl Word {
             Some(End::Record(record)) if record.tag == Tag::Contended => {
                 First::Contended(Streams::from_bits(first_byte(&record)))
             }
-            Some(End::Missing) if !has_begun => First::Missing,
+            Some(End::Missing) if has_failed => First::Missing,
             end => First::Other(end),
         }
     }
@@ -250,9 +251,9 @@ mod tests {
     }
 
     #[test]
-    fn a_child_without_a_word_has_failed_unless_its_body_had_begun() {
-        let of = |has_begun| Word::new(None).of(Some(End::Missing), has_begun);
-        assert!(matches!(of(false), First::Missing));
-        assert!(matches!(of(true), First::Other(Some(End::Missing))));
+    fn a_child_without_a_word_has_ended_in_its_body_unless_it_has_failed() {
+        let of = |has_failed| Word::new(None).of(Some(End::Missing), has_failed);
+        assert!(matches!(of(true), First::Missing));
+        assert!(matches!(of(false), First::Other(Some(End::Missing))));
     }
 }

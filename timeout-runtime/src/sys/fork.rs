@@ -12,9 +12,9 @@
 use std::io;
 use std::time::Duration;
 
-use nix::unistd::{ForkResult, Pid, getpgrp, getpid, getppid};
+use nix::unistd::{ForkResult, Pid, getppid};
 
-use super::platform::{Process, forget_timers, tie_to};
+use super::platform::{Process, forget_timers, group_number, process_number, tie_to};
 use super::{exit, signal};
 
 /// Which side one is on after a fork.
@@ -23,16 +23,16 @@ pub(crate) enum Side {
     Caller(Process),
 }
 
-/// Forks. The child has default signals, leads its own process group, and has not run anything
-/// before the caller holds a handle on it.
+/// Forks. The child leads its own process group, and has not run anything before the caller holds a handle
+/// on it. Its signals have their defaults, but for those that it is prepared for before any of them comes.
 ///
 /// Pid reuse: whatever is signalled or reaped later is addressed by that handle, which names the
 /// process and not its number. The handle itself is taken while the child is certainly there,
 /// because the child waits at [`gate`] until the caller has taken it. So no step of a call can hit
 /// a stranger, even if other code reaps the child with `waitpid(-1)`.
 #[inline]
-pub(crate) fn fork() -> io::Result<Side> {
-    let caller = getpid();
+pub(crate) fn fork(prepare: impl FnOnce()) -> io::Result<Side> {
+    let caller = Pid::from_raw(process_number());
     // Held back on both sides: the child must not run the caller's handlers, and a SIGCHLD handler
     // of the caller must not reap before the handle is there.
     let held_back = signal::HeldBack::all();
@@ -44,6 +44,8 @@ pub(crate) fn fork() -> io::Result<Side> {
             tie_to(caller);
             gate(caller);
             signal::reset_in_child();
+            prepare();
+            signal::let_through();
             forget_timers();
             Ok(Side::Child)
         }
@@ -69,9 +71,9 @@ fn take(child: Pid) -> io::Result<Process> {
 /// handle on it. The caller is usually first: then this is one system call.
 #[inline]
 fn gate(caller: Pid) {
-    let own = getpid();
+    let own = process_number();
     let mut looks = 0u32;
-    while getpgrp() != own {
+    while group_number() != own {
         if getppid() != caller {
             exit::now(1);
         }

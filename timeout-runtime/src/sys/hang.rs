@@ -19,7 +19,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::process::Process;
-use super::slate::{self, LISTENING, MOST_THREADS, Note, Page, Slate};
+use super::slate::{self, LISTENING, MOST_THREADS, NOT_BEGUN, Note, Page, Slate};
 use super::threads::this_thread;
 use super::{crash, platform};
 use crate::error::{Hang, Untraced};
@@ -37,12 +37,23 @@ impl Slate {
     /// are told.
     #[inline]
     pub(crate) fn listen(self, body: u64) {
+        self.begin_to_listen(body);
+    }
+
+    #[inline]
+    fn begin_to_listen(self, body: u64) -> &'static Page {
         let page = self.adopt();
         BODY.store(body, Ordering::Relaxed);
         let flags = libc::SA_SIGINFO | libc::SA_RESTART;
         platform::handle(libc::SIGURG, reply as *const () as usize, flags);
-        page.state.store(LISTENING, Ordering::Release);
         crash::watch(page);
+        page
+    }
+
+    /// The same in a process that was started afresh, of which it is not known before.
+    #[cfg(feature = "pool")]
+    pub(crate) fn listen_afresh(self, body: u64) {
+        self.begin_to_listen(body).state.store(LISTENING, Ordering::Release);
     }
 
     /// In the caller: the stacks of the child, the body's first, or why there are none.
@@ -60,7 +71,8 @@ impl Slate {
 
     fn ask(&self, process: &mut Process, hang: Option<&Hang>, threads: Vec<i32>) -> Stacks {
         let page = self.page();
-        if !self.has_begun() {
+        let state = || page.state.load(Ordering::Acquire);
+        if state() != LISTENING {
             return Err(Untraced::NotBegun);
         }
         if hang.map_or_else(|| process.is_stopped(), |hang| *hang == Hang::Stopped) {
@@ -80,7 +92,7 @@ impl Slate {
                 !note.is_written() && !silence.is_certain()
             };
             let said = page.said.load(Ordering::Acquire);
-            let is_done = !notes.clone().zip(&silences).any(is_open);
+            let is_done = state() == NOT_BEGUN || !notes.clone().zip(&silences).any(is_open);
             let now = Deadline::after(Instant::now(), Some(Duration::ZERO));
             if is_done || until.has_passed() || process.wait([None; 2], now).ended {
                 break;
@@ -95,6 +107,9 @@ impl Slate {
                     }
                 }
             }
+        }
+        if state() == NOT_BEGUN {
+            return Err(Untraced::NotBegun);
         }
         let stacks = notes.zip(silences).map(|((note, thread), silence)| {
             if note.is_written() {
@@ -192,7 +207,12 @@ extern "C" fn reply(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void)
     if let Some(page) = slate::own() {
         let asked = page.asked.load(Ordering::Acquire).min(MOST_THREADS);
         if asked > 0 && !page.is_released.load(Ordering::Acquire) {
-            answer(page, &page.notes[..asked], context);
+            if slate::has_begun() {
+                answer(page, &page.notes[..asked], context);
+            } else {
+                page.state.store(NOT_BEGUN, Ordering::Release);
+                tell(page);
+            }
             wait_for_release(page);
         }
     }
@@ -214,9 +234,14 @@ fn answer(page: &Page, notes: &[Note], context: *const libc::c_void) {
     let note = if is_body { notes.first() } else { notes[1..].iter().find(is_own) };
     if let Some(note) = note.filter(|note| !note.is_written()) {
         note.write(is_body, platform::interrupted(context));
-        page.said.fetch_add(1, Ordering::AcqRel);
-        platform::wake(&page.said);
+        tell(page);
     }
+}
+
+/// Wakes who waits for an answer.
+fn tell(page: &Page) {
+    page.said.fetch_add(1, Ordering::AcqRel);
+    platform::wake(&page.said);
 }
 
 /// In the handler, where SIGTERM ends the process or runs the body's own handler on top. Not for
@@ -229,5 +254,57 @@ fn wait_for_release(page: &Page) {
         }
         // SAFETY: the step lives through the call; it may be called in a handler.
         unsafe { libc::nanosleep(&raw const step, ptr::null_mut()) };
+    }
+}
+
+#[cfg(all(test, feature = "backtrace", target_os = "linux"))]
+mod tests {
+    use std::thread::yield_now;
+
+    use super::*;
+    use crate::Timeout;
+    use crate::current::Current;
+    use crate::limit::Limit;
+    use crate::report::Report;
+    use crate::sys::fork::{Side, fork};
+
+    fn is_pending(signal: i32) -> bool {
+        // SAFETY: zero is an empty set, which lives through the calls.
+        unsafe {
+            let mut pending: libc::sigset_t = std::mem::zeroed();
+            libc::sigpending(&raw mut pending);
+            libc::sigismember(&raw const pending, signal) == 1
+        }
+    }
+
+    /// What a child says that is asked before it runs a body: once it listens, or before.
+    fn answer_of_one_without_a_body(is_early: bool) -> Result<(), Untraced> {
+        let mut slate = Slate::new();
+        let prepare = || {
+            while is_early && !is_pending(libc::SIGURG) {
+                yield_now();
+            }
+            Current::coming(Deadline::NEVER, Report::new("", Limit::never())).begin(-1);
+            slate.take().unwrap().listen(this_thread());
+        };
+        let Side::Caller(mut process) = fork(prepare).unwrap() else {
+            loop {
+                std::thread::park();
+            }
+        };
+        let stacks = Slate::stacks_of(slate.as_ref(), &mut process, None, Vec::new());
+        process.kill();
+        process.reap();
+        stacks.map(drop)
+    }
+
+    #[test]
+    fn a_child_that_is_asked_before_the_body_says_so_however_early() {
+        // In a process of one thread: the child of a fork has no other.
+        let answers = Timeout::new(60).run(|| {
+            [false, true]
+                .map(|is_early| answer_of_one_without_a_body(is_early) == Err(Untraced::NotBegun))
+        });
+        assert_eq!(answers.unwrap(), [true, true]);
     }
 }

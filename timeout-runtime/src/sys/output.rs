@@ -30,7 +30,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 use self::holder::Holder;
 use super::platform::{close, close_stdout, discard_c, duplicate_stdout, flush_c, put_at_stdout};
-use super::{exit, signal, threads};
+use super::{exit, signal, slate, threads};
 use crate::frame::{Tag, header};
 use crate::limit::Deadline;
 
@@ -133,12 +133,12 @@ extern "C" fn report_contention(_: i32) {
 #[inline]
 pub(crate) fn flush_in_child() {
     // Where there never was another thread. To count them takes longer than an alarm.
-    let mut stdout = if threads::never_had_another() {
-        known_stdout().lock()
+    if threads::never_had_another() {
+        let _ = known_stdout().flush();
     } else {
-        signal::with_alarm(PATIENCE_AT_THE_END, leave_unflushed, || known_stdout().lock())
-    };
-    let _ = stdout.flush();
+        let lock = || known_stdout().lock();
+        let _ = signal::with_alarm(PATIENCE_AT_THE_END, leave_unflushed, lock).flush();
+    }
     flush_c();
 }
 
@@ -222,5 +222,6 @@ impl Kept {
 /// Without its stdout the child must not run the body, whose next file would come to be stdout.
 /// It ends before it has said [`Tag::Ready`].
 fn give_up() -> ! {
+    slate::fail();
     exit::now(1)
 }

@@ -33,7 +33,8 @@ impl Drop for HeldBack {
     }
 }
 
-/// In a fresh child: every handler of the caller is gone, and no signal is held back.
+/// In a fresh child, while all are held back: every handler of the caller is gone, but for those of signals
+/// that have another one in a moment.
 ///
 /// A handler of the caller must not run in the child: a self-pipe would tell the *caller* of the
 /// child's SIGTERM. Kept are
@@ -43,15 +44,21 @@ impl Drop for HeldBack {
 #[inline]
 pub(crate) fn reset_in_child() {
     const KEPT_IGNORED: [i32; 4] = [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
+    const HANDLED: [i32; 3] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGURG];
 
     for signal in 1..=platform::last_signal() {
-        if matches!(signal, libc::SIGSEGV | libc::SIGBUS | libc::SIGKILL | libc::SIGSTOP) {
+        if HANDLED.contains(&signal) || [libc::SIGKILL, libc::SIGSTOP].contains(&signal) {
             continue;
         }
-        if !KEPT_IGNORED.contains(&signal) || !platform::is_ignored(signal) {
+        if !KEPT_IGNORED.contains(&signal) || platform::is_handled(signal) {
             platform::set_default(signal);
         }
     }
+}
+
+/// After that: no signal is held back.
+#[inline]
+pub(crate) fn let_through() {
     platform::end_with_caller();
     platform::hold_none_back();
 }

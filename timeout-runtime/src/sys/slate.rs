@@ -41,7 +41,7 @@ unsafe impl Sync for Slate {}
 /// All zero when it is new. One begins where a page of memory does.
 #[repr(align(4096))]
 pub(super) struct Page {
-    /// How far the child is: one of the states below.
+    /// What is to be expected of the child: one of the states below.
     pub(super) state: AtomicU32,
     /// The thread that runs the body, by its number; zero is the first one.
     pub(super) body: AtomicI32,
@@ -65,9 +65,16 @@ pub(super) struct Page {
 /// What a stack of the standard library's for handlers has is too little for an unwinder.
 pub(super) const ROOM: usize = 64 << 10;
 
-/// The child could say something; it has begun with the body. Before that it is zero.
+/// Zero is a process that has not come so far that it can answer. Of a copy of the caller that is never so:
+/// what it is asked too early is held back until it can. That it has begun with the body it does not say
+/// before it is asked, for a fresh child pays for the page that it writes to.
 pub(super) const LISTENING: u32 = 1;
-pub(super) const BEGUN: u32 = 2;
+
+/// When it was asked it had not begun with the body.
+pub(super) const NOT_BEGUN: u32 = 2;
+
+/// It could not be made ready for the body, and ends.
+const FAILED: u32 = 3;
 
 /// More threads of a child are not asked.
 pub(super) const MOST_THREADS: usize = 32;
@@ -157,7 +164,8 @@ impl Note {
 }
 
 impl Slate {
-    /// `None` without the feature `backtrace`, or without memory: then there is no trace.
+    /// For a copy of this process. `None` without the feature `backtrace`, or without memory: then there is
+    /// no trace.
     pub(crate) fn new() -> Option<Self> {
         if !cfg!(feature = "backtrace") {
             return None;
@@ -167,7 +175,9 @@ impl Slate {
             Some(place) => place.at(),
             None => map(1, libc::MAP_SHARED | libc::MAP_ANON, -1)?,
         };
-        Some(Self { pages, place })
+        let slate = Self { pages, place };
+        slate.page().state.store(LISTENING, Ordering::Release);
+        Some(slate)
     }
 
     /// In the caller, of a child that has ended: others may have the place. Where nothing was said there,
@@ -177,10 +187,9 @@ impl Slate {
         let is_asked = page.asked.load(Ordering::Acquire) != 0;
         let is_crashed = page.signal.load(Ordering::Acquire) != 0;
         if !is_asked && !is_crashed {
-            page.state.store(0, Ordering::Release);
             page.body.store(0, Ordering::Release);
             if let Some(place) = self.place.take() {
-                drop(place);
+                place.rest();
                 std::mem::forget(self);
             }
         }
@@ -191,9 +200,9 @@ impl Slate {
         std::mem::forget(self);
     }
 
-    /// In the caller: whether the child has come to the body.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.page().state.load(Ordering::Acquire) == BEGUN
+    /// In the caller: whether the child could not be made ready for the body.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.page().state.load(Ordering::Acquire) == FAILED
     }
 
     pub(super) fn why_none() -> Untraced {
@@ -256,7 +265,7 @@ fn map(count: usize, flags: libc::c_int, descriptor: libc::c_int) -> Option<NonN
 
 static OWN: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
 
-/// Where the body's part of its thread's stack begins.
+/// Where the body's part of its thread's stack begins. Zero: there is no body yet.
 static BASE: AtomicUsize = AtomicUsize::new(0);
 
 /// In a child, and not in what a body forked by itself, where the pages are another's.
@@ -267,9 +276,18 @@ pub(super) fn own() -> Option<&'static Page> {
     current::child().map(|_| page)
 }
 
-/// In a fresh child without a slate: that of the call around it is not its own.
+/// In a fresh child without a slate: that of the call around it is not its own, and nobody asks it.
 pub(crate) fn disown() {
     OWN.store(ptr::null_mut(), Ordering::Release);
+    super::platform::set_default(libc::SIGURG);
+}
+
+/// In a child that cannot be made ready for the body.
+#[cold]
+pub(crate) fn fail() {
+    if let Some(page) = own() {
+        page.state.store(FAILED, Ordering::Release);
+    }
 }
 
 /// Where this thread's stack is no affair of the body's any more; zero where all of it is.
@@ -281,8 +299,7 @@ pub(super) fn base_of_this_thread() -> usize {
 #[inline]
 pub(crate) fn bounded<T>(body: &mut dyn FnMut() -> T) -> T {
     let here = 0u8;
-    BASE.store((&raw const here).addr(), Ordering::Relaxed);
-    say(BEGUN);
+    BASE.store((&raw const here).addr(), Ordering::Release);
     let result = body();
     // It stays where it is until then.
     std::hint::black_box(&raw const here);
@@ -292,14 +309,11 @@ pub(crate) fn bounded<T>(body: &mut dyn FnMut() -> T) -> T {
 /// In a child that serves one call after another: the next body has not begun.
 #[cfg(feature = "pool")]
 pub(crate) fn rest() {
-    say(LISTENING);
+    BASE.store(0, Ordering::Release);
 }
 
-#[inline]
-fn say(state: u32) {
-    if let Some(page) = own() {
-        page.state.store(state, Ordering::Release);
-    }
+pub(super) fn has_begun() -> bool {
+    BASE.load(Ordering::Acquire) != 0
 }
 
 #[cfg(all(test, feature = "backtrace"))]
@@ -307,6 +321,10 @@ mod tests {
     use super::region::PLACES;
     use super::*;
     use crate::Timeout;
+    use crate::limit::Deadline;
+    use crate::sys::exit;
+    use crate::sys::fork::{Side, fork};
+    use crate::sys::process::Status;
 
     /// In a process where nobody else has slates.
     fn alone(body: impl FnOnce() -> bool) {
@@ -322,10 +340,10 @@ mod tests {
         alone(|| {
             let first = Slate::new().unwrap();
             let at = first.pages;
-            first.page().state.store(BEGUN, Ordering::Release);
+            first.page().state.store(FAILED, Ordering::Release);
             first.keep();
             let second = Slate::new().unwrap();
-            second.pages == at && said(&second) == 0
+            second.pages == at && said(&second) == LISTENING
         });
     }
 
@@ -359,6 +377,17 @@ mod tests {
         });
     }
 
+    #[cfg(feature = "pool")]
+    #[test]
+    fn between_two_bodies_none_has_begun() {
+        alone(|| {
+            let first = bounded(&mut has_begun);
+            rest();
+            let between = has_begun();
+            (first, between, bounded(&mut has_begun)) == (true, false, true)
+        });
+    }
+
     #[test]
     fn what_was_there_before_a_fork_is_the_parents() {
         alone(|| {
@@ -368,6 +397,42 @@ mod tests {
             let is_apart = Timeout::new(60).run(body).unwrap();
             drop(parents);
             is_apart
+        });
+    }
+
+    /// Whether this holds in a child that was forked and prepared like that.
+    fn holds_in_child(prepare: impl FnOnce(), holds: impl FnOnce() -> bool) -> bool {
+        let Side::Caller(mut process) = fork(prepare).unwrap() else {
+            exit::now(i32::from(!holds()));
+        };
+        while !process.wait([None; 2], Deadline::NEVER).ended {}
+        process.reap().0 == Some(Status::Exited(0))
+    }
+
+    #[test]
+    fn what_rested_before_a_fork_is_the_parents() {
+        alone(|| {
+            let parents = Slate::new().unwrap();
+            let at = parents.pages.addr().get();
+            parents.keep();
+            let is_anothers = || {
+                let slate = Slate::new().unwrap();
+                let is_anothers = slate.pages.addr().get() != at;
+                slate.keep();
+                is_anothers
+            };
+            !is_anothers() && holds_in_child(|| {}, is_anothers)
+        });
+    }
+
+    #[test]
+    fn who_is_asked_nothing_handles_no_question() {
+        alone(|| {
+            extern "C" fn of_the_caller(_: i32) {}
+            // SAFETY: the handler does nothing.
+            unsafe { libc::signal(libc::SIGURG, of_the_caller as *const () as usize) };
+            let is_handled = || crate::sys::platform::is_handled(libc::SIGURG);
+            is_handled() && holds_in_child(disown, || !is_handled())
         });
     }
 

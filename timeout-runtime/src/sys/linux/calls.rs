@@ -17,6 +17,7 @@ const OF_FILES: &[(c_long, &str)] = &[
     (c::SYS_recvmsg, "recvmsg"),
     (c::SYS_sendto, "send"),
     (c::SYS_sendmsg, "sendmsg"),
+    #[cfg(target_pointer_width = "64")]
     (c::SYS_accept, "accept"),
     (c::SYS_accept4, "accept"),
     (c::SYS_connect, "connect"),
@@ -51,7 +52,9 @@ const OTHERS: &[(c_long, &str)] = &[
     (c::SYS_futex, "futex"),
     (c::SYS_rt_sigsuspend, "sigsuspend"),
     (c::SYS_rt_sigtimedwait, "sigwait"),
+    #[cfg(target_pointer_width = "64")]
     (c::SYS_msgrcv, "msgrcv"),
+    #[cfg(target_pointer_width = "64")]
     (c::SYS_semop, "semop"),
     (c::SYS_mq_timedreceive, "mq_receive"),
     (c::SYS_io_uring_enter, "io_uring_enter"),

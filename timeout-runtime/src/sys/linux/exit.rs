@@ -5,6 +5,8 @@
 //! Called in a child: at its start by the thread that the fork left, and at its end.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use super::kernel;
+
 /// From now on `exit(3)` runs the handlers that this process registered itself, then ends it:
 /// those registered before are the caller's, which runs them when it ends.
 #[cfg(target_env = "gnu")]
@@ -34,6 +36,15 @@ pub(crate) fn end_before_inherited_handlers() {
 #[cfg(not(target_env = "gnu"))]
 pub(crate) fn end_before_inherited_handlers() {}
 
+/// As `_exit(2)`.
+#[inline]
+pub(crate) fn end(code: i32) -> ! {
+    let code = u32::from_ne_bytes(code.to_ne_bytes()) as usize;
+    // SAFETY: it ends the process; there is nothing after it to be unsound.
+    let _ = unsafe { kernel::call(libc::SYS_exit_group, [code]) };
+    std::process::abort()
+}
+
 /// Whether this process has children, dead ones too.
 #[inline]
 pub(crate) fn has_children() -> bool {
@@ -42,7 +53,8 @@ pub(crate) fn has_children() -> bool {
     // children alone: why is not looked at, for that costs a fresh child more than the call.
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
-        libc::waitid(libc::P_ALL, 0, &raw mut info, flags) == 0
+        let (all, flags) = (libc::P_ALL as usize, flags.unsigned_abs() as usize);
+        kernel::call(libc::SYS_waitid, [all, 0, kernel::into(&mut info), flags, 0]).is_ok()
     }
 }
 

@@ -8,32 +8,39 @@
 //! time.
 #![expect(unsafe_code, reason = "see the heading")]
 
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
+use super::kernel;
+
+const STDOUT: usize = libc::STDOUT_FILENO as usize;
+
+#[inline]
+fn number(file: impl AsFd) -> usize {
+    file.as_fd().as_raw_fd().unsigned_abs() as usize
+}
+
 #[inline]
 pub(crate) fn write(file: impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
-    let number = file.as_fd().as_raw_fd();
+    let arguments = [number(&file), bytes.as_ptr().expose_provenance(), bytes.len()];
     // SAFETY: see the heading.
-    let length = Errno::result(unsafe {
-        libc::syscall(libc::SYS_write, number, bytes.as_ptr(), bytes.len())
-    })?;
-    usize::try_from(length).map_err(|_| Errno::EIO)
+    Ok(unsafe { kernel::call(libc::SYS_write, arguments) }?)
 }
 
 #[inline]
 pub(crate) fn close(file: OwnedFd) {
     // SAFETY: see the heading.
-    unsafe { libc::syscall(libc::SYS_close, file.into_raw_fd()) };
+    let _ = unsafe { kernel::call(libc::SYS_close, [number(&*ManuallyDrop::new(file))]) };
 }
 
 /// What stdout is now, clear of the descriptors 0 to 2 and closed on exec.
 #[inline]
 pub(crate) fn duplicate_stdout() -> nix::Result<OwnedFd> {
-    let (stdout, how, lowest) = (libc::STDOUT_FILENO, libc::F_DUPFD_CLOEXEC, 3);
+    let (how, lowest) = (libc::F_DUPFD_CLOEXEC.unsigned_abs() as usize, 3);
     // SAFETY: see the heading.
-    let number = Errno::result(unsafe { libc::syscall(libc::SYS_fcntl, stdout, how, lowest) })?;
+    let number = unsafe { kernel::call(libc::SYS_fcntl, [STDOUT, how, lowest]) }?;
     let number = libc::c_int::try_from(number).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel just gave it to us.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
@@ -42,12 +49,12 @@ pub(crate) fn duplicate_stdout() -> nix::Result<OwnedFd> {
 #[inline]
 pub(crate) fn close_stdout() {
     // SAFETY: see the heading.
-    unsafe { libc::syscall(libc::SYS_close, libc::STDOUT_FILENO) };
+    let _ = unsafe { kernel::call(libc::SYS_close, [STDOUT]) };
 }
 
 #[inline]
 pub(crate) fn put_at_stdout(file: impl AsFd) -> nix::Result<()> {
-    let (number, stdout, flags) = (file.as_fd().as_raw_fd(), libc::STDOUT_FILENO, 0);
     // SAFETY: see the heading.
-    Errno::result(unsafe { libc::syscall(libc::SYS_dup3, number, stdout, flags) }).map(drop)
+    unsafe { kernel::call(libc::SYS_dup3, [number(file), STDOUT, 0]) }?;
+    Ok(())
 }

@@ -6,11 +6,11 @@
 #![expect(unsafe_code, reason = "see the heading")]
 
 use std::io;
-use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use nix::errno::Errno;
+#[cfg(target_pointer_width = "64")]
+use super::kernel::{self, from, into};
 
 /// In a fresh child: SIGKILL after this time, on the monotonic clock, whatever signals the body
 /// blocks. A program that the body becomes by `exec` has no such timer.
@@ -100,24 +100,22 @@ fn set(timer: usize, after: Duration) {
 #[inline]
 fn create(clock: libc::clockid_t, event: &mut libc::sigevent) -> io::Result<usize> {
     let mut timer: libc::c_int = 0;
+    let clock = clock.unsigned_abs() as usize;
     // SAFETY: both live through the call.
-    Errno::result(unsafe {
-        libc::syscall(libc::SYS_timer_create, clock, &raw mut *event, &raw mut timer)
-    })?;
+    unsafe { kernel::call(libc::SYS_timer_create, [clock, into(event), into(&mut timer)]) }?;
     usize::try_from(timer).map_err(io::Error::other)
 }
 
 #[cfg(target_pointer_width = "64")]
 #[inline]
 fn start(timer: usize, time: &libc::itimerspec) {
-    let (flags, before) = (0, ptr::null_mut::<libc::itimerspec>());
     // SAFETY: a timer of this process; the time lives through the call.
-    unsafe { libc::syscall(libc::SYS_timer_settime, timer, flags, &raw const *time, before) };
+    let _ = unsafe { kernel::call(libc::SYS_timer_settime, [timer, 0, from(time), 0]) };
 }
 
 #[cfg(not(target_pointer_width = "64"))]
 fn create(clock: libc::clockid_t, event: &mut libc::sigevent) -> io::Result<usize> {
-    let mut timer: libc::timer_t = ptr::null_mut();
+    let mut timer: libc::timer_t = std::ptr::null_mut();
     // SAFETY: both live through the call.
     Errno::result(unsafe { libc::timer_create(clock, &raw mut *event, &raw mut timer) })?;
     Ok(timer.addr())
@@ -125,7 +123,7 @@ fn create(clock: libc::clockid_t, event: &mut libc::sigevent) -> io::Result<usiz
 
 #[cfg(not(target_pointer_width = "64"))]
 fn start(timer: usize, time: &libc::itimerspec) {
-    let timer = ptr::without_provenance_mut(timer);
+    let timer = std::ptr::without_provenance_mut(timer);
     // SAFETY: as above.
-    unsafe { libc::timer_settime(timer, 0, &raw const *time, ptr::null_mut()) };
+    unsafe { libc::timer_settime(timer, 0, &raw const *time, std::ptr::null_mut()) };
 }

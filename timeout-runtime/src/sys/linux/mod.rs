@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod fuse;
 mod futex;
+mod kernel;
 mod own;
 mod pipe;
 mod proc;
@@ -31,24 +32,24 @@ pub(crate) use self::budget::{can_limit_memory, limit_cpu, limit_memory};
 pub(crate) use self::budget::{free_cpu, free_memory};
 #[cfg(feature = "tokio")]
 pub(crate) use self::descriptors::{make_room, wanted};
-pub(crate) use self::exit::end_before_inherited_handlers;
 #[cfg(feature = "pool")]
 pub(crate) use self::exit::has_children;
+pub(crate) use self::exit::{end, end_before_inherited_handlers};
 pub(crate) use self::files::{close, close_stdout, duplicate_stdout, put_at_stdout, write};
 pub(crate) use self::fuse::light_fuse;
 #[cfg(feature = "pool")]
 pub(crate) use self::fuse::relight_fuse;
 pub(crate) use self::futex::{wait_for_change, wake};
-pub(crate) use self::own::process_number;
 #[cfg(feature = "pool")]
 pub(crate) use self::own::remember_process;
+pub(crate) use self::own::{group_number, process_number};
 pub(crate) use self::pipe::{grow_pipe, stat};
 pub(crate) use self::process::Process;
 pub(crate) use self::registers::{as_if_not_called, interrupted};
 #[cfg(feature = "pool")]
 pub(crate) use self::signals::holds_back;
 pub(crate) use self::signals::{
-    alternate_stack, handle, hold_none_back, is_ignored, last_signal, set_alarm, set_default,
+    alternate_stack, handle, hold_none_back, is_handled, last_signal, set_alarm, set_default,
     way_back,
 };
 pub(crate) use self::stack::this_threads_stack;

@@ -9,7 +9,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
-use nix::unistd::getpid;
+use super::kernel;
 
 static PAGE: AtomicPtr<AtomicI32> = AtomicPtr::new(ptr::null_mut());
 
@@ -19,9 +19,22 @@ pub(crate) fn process_number() -> i32 {
     // SAFETY: null, or the page that is mapped for ever.
     let known = unsafe { PAGE.load(Ordering::Relaxed).as_ref() };
     match known.map_or(0, |number| number.load(Ordering::Relaxed)) {
-        0 => getpid().as_raw(),
+        0 => ask(libc::SYS_getpid, []),
         number => number,
     }
+}
+
+/// The number of the group that it is in.
+#[inline]
+pub(crate) fn group_number() -> i32 {
+    ask(libc::SYS_getpgid, [0])
+}
+
+#[inline]
+fn ask<const N: usize>(call: libc::c_long, arguments: [usize; N]) -> i32 {
+    // SAFETY: these two only tell, and do not fail.
+    let number = unsafe { kernel::call(call, arguments) };
+    number.ok().and_then(|number| number.try_into().ok()).unwrap_or_default()
 }
 
 /// In a process that was started afresh. Where the kernel does not empty pages it is asked each time.
@@ -39,13 +52,15 @@ pub(crate) fn remember_process() {
             libc::munmap(page, size);
             return;
         }
-        (*page.cast::<AtomicI32>()).store(getpid().as_raw(), Ordering::Relaxed);
+        (*page.cast::<AtomicI32>()).store(ask(libc::SYS_getpid, []), Ordering::Relaxed);
         PAGE.store(page.cast(), Ordering::Relaxed);
     }
 }
 
 #[cfg(all(test, feature = "pool"))]
 mod tests {
+    use nix::unistd::getpid;
+
     use super::*;
     use crate::Timeout;
 

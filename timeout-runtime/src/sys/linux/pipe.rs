@@ -3,13 +3,14 @@
 //! # Safety
 //!
 //! A system call whose result lives through it.
-#![expect(unsafe_code, reason = "see the heading")]
+#![cfg_attr(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    expect(unsafe_code, reason = "see the heading")
+)]
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::sys::stat::FileStat;
 
 /// What everybody may grow a pipe to, by default (`/proc/sys/fs/pipe-max-size`).
 const LARGE: i32 = 1 << 20;
@@ -23,12 +24,16 @@ pub(crate) fn grow_pipe(pipe: impl AsFd) {
 /// As `fstat`, where the kernel's structure is the C library's.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline]
-pub(crate) fn stat(file: impl AsFd) -> nix::Result<FileStat> {
+pub(crate) fn stat(file: impl AsFd) -> nix::Result<nix::sys::stat::FileStat> {
+    use std::os::fd::AsRawFd;
+
+    use super::kernel;
+
     // SAFETY: zero is valid for it: plain numbers.
-    let mut status: FileStat = unsafe { std::mem::zeroed() };
-    let number = file.as_fd().as_raw_fd();
+    let mut status: nix::sys::stat::FileStat = unsafe { std::mem::zeroed() };
+    let number = file.as_fd().as_raw_fd().unsigned_abs() as usize;
     // SAFETY: it lives through the call.
-    Errno::result(unsafe { libc::syscall(libc::SYS_fstat, number, &raw mut status) })?;
+    unsafe { kernel::call(libc::SYS_fstat, [number, kernel::into(&mut status)]) }?;
     Ok(status)
 }
 

@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn a_second_sigkill_forgets_no_orphan() {
         let body = || {
-            let Side::Caller(mut process) = fork().unwrap() else {
+            let Side::Caller(mut process) = fork(|| {}).unwrap() else {
                 let _orphan = Command::new("sleep").arg("600").process_group(0).spawn();
                 loop {
                     thread::park();

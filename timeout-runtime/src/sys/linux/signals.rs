@@ -11,6 +11,8 @@ use std::hint::black_box;
 use std::ptr;
 use std::sync::OnceLock;
 
+use super::kernel::{self, from, into};
+
 /// As the kernel has it: a handler, flags, the way back, a mask. Zeros are the default.
 #[repr(C)]
 #[derive(Default)]
@@ -41,12 +43,16 @@ pub(crate) fn last_signal() -> i32 {
 }
 
 #[inline]
+fn number(signal: i32) -> usize {
+    signal.unsigned_abs() as usize
+}
+
+#[inline]
 fn action_of(signal: i32) -> Action {
     let mut action = Action::default();
     // SAFETY: see the heading.
     unsafe {
-        let none = ptr::null::<Action>();
-        libc::syscall(libc::SYS_rt_sigaction, signal, none, &raw mut action, SET);
+        let _ = kernel::call(libc::SYS_rt_sigaction, [number(signal), 0, into(&mut action), SET]);
     }
     action
 }
@@ -55,8 +61,7 @@ fn action_of(signal: i32) -> Action {
 fn set(signal: i32, action: &Action) {
     // SAFETY: see the heading.
     unsafe {
-        let none = ptr::null_mut::<Action>();
-        libc::syscall(libc::SYS_rt_sigaction, signal, &raw const *action, none, SET);
+        let _ = kernel::call(libc::SYS_rt_sigaction, [number(signal), from(action), 0, SET]);
     }
 }
 
@@ -85,7 +90,8 @@ pub(crate) fn handle(signal: i32, handler: usize, flags: i32) -> Action {
     let action = Action { handler, flags, way_back, mask: 0 };
     // SAFETY: see the heading.
     unsafe {
-        libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, &raw mut before, SET);
+        let arguments = [number(signal), from(&action), into(&mut before), SET];
+        let _ = kernel::call(libc::SYS_rt_sigaction, arguments);
     }
     before
 }
@@ -115,8 +121,8 @@ impl Action {
 }
 
 #[inline]
-pub(crate) fn is_ignored(signal: i32) -> bool {
-    action_of(signal).handler == libc::SIG_IGN
+pub(crate) fn is_handled(signal: i32) -> bool {
+    ![libc::SIG_DFL, libc::SIG_IGN].contains(&action_of(signal).handler)
 }
 
 /// The stack for handlers.
@@ -127,7 +133,9 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
 #[inline]
 pub(crate) unsafe fn alternate_stack(new: *const libc::stack_t, old: *mut libc::stack_t) {
     // SAFETY: the caller's.
-    unsafe { libc::syscall(libc::SYS_sigaltstack, new, old) };
+    let _ = unsafe {
+        kernel::call(libc::SYS_sigaltstack, [new.expose_provenance(), old.expose_provenance()])
+    };
 }
 
 #[inline]
@@ -140,9 +148,9 @@ pub(crate) fn set_default(signal: i32) {
 /// The timer that sends SIGALRM.
 #[inline]
 pub(crate) fn set_alarm(timer: &libc::itimerval) {
-    let (timer, before) = (&raw const *timer, ptr::null_mut::<libc::itimerval>());
+    let real = number(libc::ITIMER_REAL);
     // SAFETY: see the heading; the old one is not asked for.
-    unsafe { libc::syscall(libc::SYS_setitimer, libc::ITIMER_REAL, timer, before) };
+    let _ = unsafe { kernel::call(libc::SYS_setitimer, [real, from(timer), 0]) };
 }
 
 /// Whether this thread holds any back.
@@ -151,10 +159,10 @@ pub(crate) fn holds_back() -> bool {
     let mut held_back = 0u64;
     // SAFETY: see the heading.
     let asked = unsafe {
-        let (none, held_back) = (ptr::null::<u64>(), &raw mut held_back);
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, none, held_back, SET)
+        let how = number(libc::SIG_BLOCK);
+        kernel::call(libc::SYS_rt_sigprocmask, [how, 0, into(&mut held_back), SET])
     };
-    asked != 0 || held_back != 0
+    asked.is_err() || held_back != 0
 }
 
 #[inline]
@@ -162,7 +170,7 @@ pub(crate) fn hold_none_back() {
     let none = 0u64;
     // SAFETY: see the heading.
     unsafe {
-        let before = ptr::null_mut::<u64>();
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, before, SET);
+        let how = number(libc::SIG_SETMASK);
+        let _ = kernel::call(libc::SYS_rt_sigprocmask, [how, from(&none), 0, SET]);
     }
 }

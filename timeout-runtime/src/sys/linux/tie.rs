@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, getppid};
 
+use super::kernel;
 use super::signals::{handle, last_signal};
 use super::tree;
 
@@ -31,12 +32,13 @@ static CALLER: AtomicI32 = AtomicI32::new(0);
 #[inline]
 pub(crate) fn tie_to(caller: Pid) {
     CALLER.store(caller.as_raw(), Ordering::Relaxed);
-    let (number, yes, none): (libc::c_ulong, libc::c_ulong, libc::c_ulong) =
-        (signal().unsigned_abs().into(), 1, 0);
+    let (signal, yes) = (signal().unsigned_abs() as usize, 1);
+    let [tie, adopt] = [libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER]
+        .map(|option| option.unsigned_abs() as usize);
     // SAFETY: integers alone; nix takes no real-time signals. It cannot fail with a valid signal.
     unsafe {
-        libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, number, none, none, none);
-        libc::syscall(libc::SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, yes, none, none, none);
+        let _ = kernel::call(libc::SYS_prctl, [tie, signal, 0, 0, 0]);
+        let _ = kernel::call(libc::SYS_prctl, [adopt, yes, 0, 0, 0]);
     }
 }
 

@@ -1,15 +1,17 @@
 //! What there is anywhere. What these cannot do, the documentation of the crate lists.
 
+mod exit;
 mod files;
 mod process;
 mod signals;
 
+pub(crate) use self::exit::end;
 pub(crate) use self::files::{close, close_stdout, duplicate_stdout, put_at_stdout, write};
 pub(crate) use self::process::Process;
 #[cfg(feature = "pool")]
 pub(crate) use self::signals::holds_back;
 pub(crate) use self::signals::{
-    alternate_stack, handle, hold_none_back, is_ignored, last_signal, set_alarm, set_default,
+    alternate_stack, handle, hold_none_back, is_handled, last_signal, set_alarm, set_default,
     way_back,
 };
 
@@ -42,6 +44,10 @@ pub(crate) fn wake(_: &std::sync::atomic::AtomicU32) {}
 
 pub(crate) fn process_number() -> i32 {
     nix::unistd::getpid().as_raw()
+}
+
+pub(crate) fn group_number() -> i32 {
+    nix::unistd::getpgrp().as_raw()
 }
 
 #[cfg(feature = "pool")]

@@ -48,12 +48,12 @@ impl Action {
     }
 }
 
-pub(crate) fn is_ignored(signal: i32) -> bool {
+pub(crate) fn is_handled(signal: i32) -> bool {
     // SAFETY: see the heading.
     unsafe {
         let mut action: libc::sigaction = zeroed();
         libc::sigaction(signal, ptr::null(), &raw mut action);
-        action.sa_sigaction == libc::SIG_IGN
+        ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction)
     }
 }
 

@@ -7,6 +7,7 @@
 //! somebody's as long as its bit is set.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,10 +64,24 @@ const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
 #[cfg(not(target_os = "linux"))]
 const NO_RESERVE: libc::c_int = 0;
 
+thread_local! {
+    /// That of this thread's last call, for the next: to note elsewhere that it is free would be to write to
+    /// one more page that the last fork has made costly to write to.
+    static LAST: Cell<Option<Place>> = const { Cell::new(None) };
+}
+
 impl Place {
     /// A free one, all zero.
     pub(super) fn new() -> Option<Self> {
-        Region::own()?.take()
+        let last = LAST.try_with(Cell::take).ok().flatten();
+        let is_own = |place: &Self| place.region.owner == process_number();
+        last.filter(is_own).or_else(|| Region::own()?.take())
+    }
+
+    /// For this thread's next call; it is all zero.
+    pub(super) fn rest(self) {
+        // A thread that is about to end has none.
+        let _ = LAST.try_with(|last| last.set(Some(self)));
     }
 
     pub(super) fn at(&self) -> NonNull<Page> {
