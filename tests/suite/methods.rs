@@ -9,6 +9,7 @@ use timeout_runtime::StartMethod;
 mod arguments;
 mod asynchronous;
 mod attribute;
+mod becomes;
 mod budget;
 mod deadline;
 mod ends;

@@ -7,6 +7,8 @@ pub(crate) mod fresh;
 mod keeper;
 #[cfg(feature = "pool")]
 pub(crate) mod nursery;
+#[cfg(feature = "pool")]
+pub(crate) mod origin;
 pub(crate) mod terms;
 #[cfg(feature = "pool")]
 pub(crate) mod workers;

@@ -150,6 +150,7 @@ fn serve_all(inherited: Inherited) -> ! {
 
 /// On the thread of the body, whatever that will be.
 fn settle() {
+    sys::platform::tie_this_thread();
     sys::overflow::watch_this_thread();
     panic::install_hook();
     panic::wants_stack();

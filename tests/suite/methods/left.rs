@@ -79,12 +79,34 @@ fn a_caller_that_is_to_end() {
             register.write_down(pool.call(process::id, ()).unwrap());
             process::exit(0)
         }
+        "awaited" => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            drop(runtime.unwrap().block_on(becomes_another_awaited(path(&register))));
+        }
+        scenario if scenario.starts_with("becomes ") => {
+            let method = METHODS[scenario["becomes ".len()..].parse::<usize>().unwrap()];
+            let timeout = Timeout::new(10 * LONG).start_method(method);
+            drop(timeout.call(becomes_another, (path(&register),)));
+        }
         number => {
             let method = METHODS[number.parse::<usize>().unwrap()];
             let timeout = Timeout::new(10 * LONG).start_method(method);
             drop(timeout.call(founds, (path(&register), Then::Hang)));
         }
     }
+}
+
+/// A program without a handler for anything, in as many words as a family has.
+fn becomes_another(register: String) -> u8 {
+    let register = std::mem::ManuallyDrop::new(Register::at(register));
+    (0..=FAMILY).for_each(|_| register.write_down(process::id()));
+    let failed = nix::unistd::execv(c"/bin/sleep", &[c"sleep", c"600"]);
+    panic!("{failed:?}")
+}
+
+#[timeout_runtime::timeout(10 * LONG, start = "fork")]
+async fn becomes_another_awaited(register: String) -> u8 {
+    becomes_another(register)
 }
 
 fn caller(scenario: &str, register: &Register) -> process::Child {
@@ -96,13 +118,18 @@ fn caller(scenario: &str, register: &Register) -> process::Child {
 
 #[test]
 fn a_killed_caller_takes_all_along() {
-    for scenario in ["0", "1", "2", "idle", "of another thread"] {
+    let becomes = ["becomes 0", "becomes 1", "becomes 2", "awaited"];
+    for scenario in ["0", "1", "2", "idle", "of another thread"].into_iter().chain(becomes) {
         let register = Register::new(&format!("methods killed {scenario}"));
         let mut caller = caller(scenario, &register);
         eventually("a family", || register.pids().len() > FAMILY);
+        if becomes.contains(&scenario) {
+            let name = format!("/proc/{}/comm", register.pids()[0]);
+            eventually("another program", || std::fs::read(&name).unwrap() == b"sleep\n");
+        }
         caller.kill().unwrap();
         caller.wait().unwrap();
-        eventually("the end of all", || register.living().is_empty());
+        eventually(&format!("the end of all: {scenario}"), || register.living().is_empty());
     }
 }
 

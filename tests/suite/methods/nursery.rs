@@ -26,7 +26,7 @@ fn is_born() -> bool {
 }
 
 /// The children of this process, whichever of its threads has started them.
-fn children() -> Vec<u32> {
+pub fn children() -> Vec<u32> {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
     let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
     lists

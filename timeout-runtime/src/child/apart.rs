@@ -33,6 +33,7 @@ impl Child {
         let failure = sys::threads::hand_over(|| {
             current::move_body_here();
             hang::answer_here();
+            sys::platform::tie_this_thread();
             sys::overflow::watch_this_thread();
             cooperative::within_all(&around, &mut || match child.take() {
                 Some(child) => child.work(type_name, job),

@@ -125,7 +125,7 @@ async fn try_start_awaited(
     let mut idle = lease.idle_worker();
     if idle.is_none() {
         let deadline = terms.deadline;
-        let taken = apart(move || (lease.worker(deadline), lease)).await;
+        let taken = apart(move || (lease.worker_apart(deadline), lease)).await;
         let lost = || terms.failed(io::ErrorKind::WouldBlock.into());
         let (found, own) = taken.ok_or_else(lost)?;
         idle = Some(had(&terms, found)?);

@@ -7,10 +7,11 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::keeper::Keeper;
+use super::origin::Origin;
 use super::workers::{Workers, wait};
 use crate::limit::Deadline;
 use crate::sys::cell::Published;
@@ -37,6 +38,8 @@ pub(crate) enum Birth {
 #[derive(Debug)]
 pub(crate) struct Born {
     pub(crate) process: Process,
+    /// Its parent: it has to stay.
+    pub(crate) origin: Option<Arc<Origin>>,
     /// What it has of the caller's surroundings.
     pub(crate) has: Mark,
     /// What the caller has of them now.
@@ -107,6 +110,8 @@ enum Place {
 /// A nursery, and what there was to be inherited when it was started.
 struct Kept {
     nursery: Nursery,
+    /// Its parent, and that of all that are born.
+    origin: Option<Arc<Origin>>,
     seen: Seen,
     is_new: bool,
 }
@@ -205,9 +210,11 @@ impl Nurseries {
         }
         drop(state);
         let caller = self.process;
-        let told = |socket, memory| (TRIGGER, Told { caller, socket, memory }.to_text());
-        let nursery = Nursery::start(Environment::now(), told).ok()?;
-        Some(Kept { nursery, seen, is_new: true })
+        let told = move |socket, memory| (TRIGGER, Told { caller, socket, memory }.to_text());
+        let origin = Origin::new().ok().map(Arc::new);
+        let start = move || Nursery::start(Environment::now(), told);
+        let nursery = Origin::run(origin.as_deref(), start).ok()?;
+        Some(Kept { nursery, origin, seen, is_new: true })
     }
 
     /// Whatever keeps it from giving a child, one that is started tells of if it lasts. A shortage may
@@ -223,7 +230,8 @@ impl Nurseries {
         let is_new = mem::take(&mut kept.is_new);
         match (born, now) {
             (Ok(process), Some(now)) => {
-                let born = Born { process, has: kept.seen.mark, wants: now.mark };
+                let origin = kept.origin.clone();
+                let born = Born { process, origin, has: kept.seen.mark, wants: now.mark };
                 self.put(Place::Idle(kept, Instant::now()));
                 Birth::Child(born)
             }

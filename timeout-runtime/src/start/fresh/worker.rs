@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::other_rights;
@@ -14,6 +15,7 @@ use crate::limit::Deadline;
 use crate::remote::{Packed, Request};
 use crate::report::Report;
 use crate::start::nursery::{self, Birth, Born};
+use crate::start::origin::Origin;
 use crate::start::terms::{FUSE, Terms};
 use crate::start::workers::lease::Lease;
 use crate::sys::credentials::Credentials;
@@ -52,22 +54,27 @@ pub(crate) struct Kept {
     cpu_time: Duration,
     /// Where it prints, for as long as it may ask for it.
     printed: Option<pipe::Writer>,
+    /// Its parent, which stays until it has ended.
+    origin: Option<Arc<Origin>>,
 }
 
 impl Worker {
-    pub(crate) fn start() -> io::Result<Self> {
-        Parts::new()?.start()
+    pub(crate) fn start(origin: Option<Arc<Origin>>) -> io::Result<Self> {
+        Parts::new()?.start(origin)
     }
 
-    /// By a nursery, if there is one. `None`: there is none before the deadline.
-    pub(crate) fn born(deadline: Deadline) -> io::Result<Option<Self>> {
+    /// By a nursery, if there is one, or else from there. `None`: there is none before the deadline.
+    pub(crate) fn born(
+        deadline: Deadline,
+        origin: impl FnOnce() -> Option<Arc<Origin>>,
+    ) -> io::Result<Option<Self>> {
         let parts = Parts::new()?;
         match nursery::child(&parts.ends(), deadline) {
-            Birth::Child(Born { process, has, wants }) => {
-                Ok(Some(parts.into_worker(process, has, wants)))
+            Birth::Child(Born { process, origin, has, wants }) => {
+                Ok(Some(parts.into_worker(process, has, wants).of(origin)))
             }
-            Birth::None => parts.start().map(Some),
-            Birth::Failed => Parts::new()?.start().map(Some),
+            Birth::None => parts.start(origin()).map(Some),
+            Birth::Failed => Parts::new()?.start(origin()).map(Some),
             Birth::Late => Ok(None),
         }
     }
@@ -188,7 +195,12 @@ impl Parts {
         }
     }
 
-    fn start(self) -> io::Result<Worker> {
+    fn start(self, origin: Option<Arc<Origin>>) -> io::Result<Worker> {
+        let worker = Origin::run(origin.as_deref(), || self.start_here())?;
+        Ok(worker.of(origin))
+    }
+
+    fn start_here(self) -> io::Result<Worker> {
         let environment = Environment::now();
         let mark = environment.mark();
         let Ends { requests, results, hatch, slate, there } = self.ends();
@@ -222,6 +234,7 @@ impl Parts {
             calls: 0,
             cpu_time: Duration::ZERO,
             printed: None,
+            origin: None,
         });
         Worker { watch, kept }
     }
@@ -300,6 +313,11 @@ impl Worker {
 
     pub(super) fn parted(self) -> (Watch, Box<Kept>) {
         (self.watch, self.kept)
+    }
+
+    fn of(mut self, origin: Option<Arc<Origin>>) -> Self {
+        self.kept.origin = origin;
+        self
     }
 
     /// After a call that left nothing.

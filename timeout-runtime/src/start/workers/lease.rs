@@ -1,6 +1,7 @@
 //! The right of one call to one worker.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Workers;
@@ -8,6 +9,7 @@ use crate::child::served::Idle;
 use crate::limit::Deadline;
 use crate::start::StartMethod;
 use crate::start::fresh::worker::{Kept, Worker};
+use crate::start::origin::Origin;
 use crate::sys::image;
 use crate::watch::Watch;
 
@@ -46,11 +48,25 @@ impl Lease {
         worker
     }
 
-    /// `None`: there is none before the deadline.
+    /// For a call that this thread waits for. `None`: there is none before the deadline.
     pub(crate) fn worker(&mut self, deadline: Deadline) -> io::Result<Option<Worker>> {
+        self.worker_of(deadline, || None)
+    }
+
+    /// The same, on a thread that goes its own way.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn worker_apart(&mut self, deadline: Deadline) -> io::Result<Option<Worker>> {
+        self.worker_of(deadline, || Origin::new().ok().map(Arc::new))
+    }
+
+    fn worker_of(
+        &mut self,
+        deadline: Deadline,
+        origin: impl FnOnce() -> Option<Arc<Origin>>,
+    ) -> io::Result<Option<Worker>> {
         let worker = match self.workers {
             Some(workers) => workers.take(deadline)?,
-            None => Worker::born(deadline)?,
+            None => Worker::born(deadline, origin)?,
         };
         self.has_worker = worker.is_some();
         Ok(worker)

@@ -59,6 +59,8 @@ pub(crate) use self::thread::{leave_processor, this_processor};
 pub(crate) use self::thread::{
     signal_own_thread, thread_number, unwinds_without_locks, with_own_name,
 };
+#[cfg(any(feature = "pool", feature = "tokio"))]
+pub(crate) use self::tie::tie_this_thread;
 pub(crate) use self::tie::{end_with_caller, tie_to};
 pub(crate) use self::tree::end_own;
 

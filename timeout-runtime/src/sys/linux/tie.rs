@@ -32,14 +32,22 @@ static CALLER: AtomicI32 = AtomicI32::new(0);
 #[inline]
 pub(crate) fn tie_to(caller: Pid) {
     CALLER.store(caller.as_raw(), Ordering::Relaxed);
-    let (signal, yes) = (signal().unsigned_abs() as usize, 1);
-    let [tie, adopt] = [libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER]
-        .map(|option| option.unsigned_abs() as usize);
+    tie_this_thread();
+    set(libc::PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/// In a child whose body has a thread of its own: the tie is each thread's, and a program that the body
+/// becomes by `exec` has that of the thread that did so.
+#[inline]
+pub(crate) fn tie_this_thread() {
+    set(libc::PR_SET_PDEATHSIG, signal().unsigned_abs() as usize);
+}
+
+#[inline]
+fn set(option: libc::c_int, value: usize) {
+    let option = option.unsigned_abs() as usize;
     // SAFETY: integers alone; nix takes no real-time signals. It cannot fail with a valid signal.
-    unsafe {
-        let _ = kernel::call(libc::SYS_prctl, [tie, signal, 0, 0, 0]);
-        let _ = kernel::call(libc::SYS_prctl, [adopt, yes, 0, 0, 0]);
-    }
+    let _ = unsafe { kernel::call(libc::SYS_prctl, [option, value, 0, 0, 0]) };
 }
 
 /// In a fresh child, before signals are let through.

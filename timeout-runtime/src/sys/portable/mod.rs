@@ -22,6 +22,9 @@ pub(crate) const IS_TOLD_OF_ITS_CALLER: bool = false;
 /// Nothing portable ties a child to its caller.
 pub(crate) fn tie_to(_: nix::unistd::Pid) {}
 
+#[cfg(any(feature = "pool", feature = "tokio"))]
+pub(crate) fn tie_this_thread() {}
+
 pub(crate) fn end_with_caller() {}
 
 /// Nothing portable finds what has left the group; the group is ended by the caller.
