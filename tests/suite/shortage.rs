@@ -91,7 +91,10 @@ fn of_descriptors_in_the_child_before_the_body() {
             let before = Traces::now();
             let run = Timeout::new(LONG).run(|| 8).unwrap_err();
             let start = Timeout::new(LONG).start(|| 8).unwrap_err();
-            for error in [run, start] {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let awaited = Timeout::new(LONG).run_async(|| 8);
+            let awaited = runtime.unwrap().block_on(awaited).unwrap_err();
+            for error in [run, start, awaited] {
                 let ErrorKind::Start(cause) = error.kind() else { panic!("{error:?}") };
                 assert!(cause.to_string().contains("made ready"), "{cause}");
             }

@@ -1,10 +1,10 @@
 //! What the variable `TIMEOUT_RUNTIME` says, for people who debug.
 
 use std::ffi::OsStr;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::limit::{IntoLimit, Limit};
+use crate::sys::cell::Published;
 use crate::sys::privilege::is_privileged;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,8 +23,8 @@ const VARIABLE: &str = "TIMEOUT_RUNTIME";
 /// As it was when it was first asked for, in the caller: in a child the environment's lock may be
 /// taken for ever.
 fn mode() -> Mode {
-    static MODE: OnceLock<Mode> = OnceLock::new();
-    *MODE.get_or_init(|| {
+    static MODE: Published<Mode> = Published::new();
+    *MODE.get_or(|| {
         let Some(value) = std::env::var_os(VARIABLE).filter(|_| !is_privileged()) else {
             return Mode::Normal;
         };

@@ -7,13 +7,13 @@
 
 use std::any::Any;
 use std::panic::PanicHookInfo;
-use std::sync::{Once, OnceLock};
+use std::sync::Once;
 use std::{env, panic, thread};
 
 use crate::codec;
 use crate::current::{self, Current};
 use crate::frame::Tag;
-use crate::sys::cell::Slot;
+use crate::sys::cell::{Published, Slot};
 use crate::sys::stack;
 
 /// What is known of a panic: the message, the place, and the raw stack if it was asked for.
@@ -106,8 +106,8 @@ pub(crate) fn forget() {
 /// Whether the environment asks for the stacks of panics, as it does for Rust's own. Read in the
 /// caller, once: in a child the environment's lock may be taken for ever.
 pub(crate) fn wants_stack() -> bool {
-    static WANTED: OnceLock<bool> = OnceLock::new();
-    *WANTED.get_or_init(|| {
+    static WANTED: Published<bool> = Published::new();
+    *WANTED.get_or(|| {
         let asked = env::var_os("RUST_LIB_BACKTRACE").or_else(|| env::var_os("RUST_BACKTRACE"));
         asked.is_some_and(|value| value != "0")
     })

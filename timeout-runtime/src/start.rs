@@ -7,8 +7,6 @@ pub(crate) mod fresh;
 mod keeper;
 #[cfg(feature = "pool")]
 pub(crate) mod nursery;
-#[cfg(feature = "pool")]
-pub(crate) mod origin;
 pub(crate) mod terms;
 #[cfg(feature = "pool")]
 pub(crate) mod workers;

@@ -13,6 +13,8 @@ mod way;
 
 use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
+#[cfg(feature = "pool")]
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::escalation::{LEAD, Stage, Why};
@@ -24,6 +26,8 @@ use crate::limit::Deadline;
 use crate::sys::pipe;
 use crate::sys::process::{Process, Status};
 use crate::sys::slate::Slate;
+#[cfg(feature = "pool")]
+use crate::sys::threads::ParentThread;
 #[cfg(feature = "pool")]
 use crate::sys::{hatch::Hatch, spin::Spin};
 use crate::trace::Stacks;
@@ -65,6 +69,9 @@ pub(crate) struct Watch {
     /// What the child prints, where a harness would not see it.
     echo: Option<Echo>,
     events: Events,
+    /// The child's parent, if that is no thread of the caller's own. Last: it stays until the child is reaped.
+    #[cfg(feature = "pool")]
+    parent: Option<Arc<ParentThread>>,
 }
 
 /// So much later than asked for the kernel may wake who waits (`PR_SET_TIMERSLACK`); for the rest of the
@@ -141,6 +148,8 @@ impl Watch {
             foreseen: None,
             echo: None,
             events: Events::default(),
+            #[cfg(feature = "pool")]
+            parent: None,
         }
     }
 
@@ -365,7 +374,7 @@ impl Read for Watch {
             self.escalate();
             return self.gathered.read(bytes);
         }
-        if asked == Asked::Copy {
+        if asked == Asked::Copy && !self.ended {
             self.give_way();
         }
         if asked != Asked::No && !self.ended {

@@ -136,3 +136,47 @@ fn nothing_is_kept_for_one_that_has_ended() {
         before.assert_unchanged();
     });
 }
+
+/// As above, but that it ends by itself when it is asked to.
+const POLITE: &str =
+    r#"trap 'echo > "$0.go"; exit 0' TERM; echo begun > "$0.begun"; while :; do sleep 0.01; done"#;
+
+fn becomes_a_polite_program(path: String) -> u8 {
+    let path = CString::new(path).unwrap();
+    let program = CString::new(POLITE).unwrap();
+    let failed = nix::unistd::execv(c"/bin/sh", &[c"sh", c"-c", &program, &path]);
+    panic!("{failed:?}")
+}
+
+#[timeout_runtime::timeout(LONG, start = "spawn", grace = LONG)]
+async fn spawned(path: String) -> u8 {
+    becomes_a_polite_program(path)
+}
+
+#[timeout_runtime::timeout(LONG, start = "pool", grace = LONG)]
+async fn pooled(path: String) -> u8 {
+    becomes_a_polite_program(path)
+}
+
+/// What started it stays until it has ended, and not only as long as its call.
+#[test]
+fn a_program_has_the_grace_when_its_future_is_dropped() {
+    isolated(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for (name, number) in [("spawned", 0), ("pooled", 1)] {
+            let files = Files::new(name);
+            let path = files.0.clone();
+            runtime.block_on(async {
+                let call = tokio::spawn(async move {
+                    if number == 0 { spawned(path).await } else { pooled(path).await }
+                });
+                while !Path::new(&format!("{}.begun", files.0)).exists() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                call.abort();
+                drop(call.await);
+            });
+            eventually(name, || Path::new(&format!("{}.go", files.0)).exists());
+        }
+    });
+}

@@ -7,7 +7,7 @@ use std::{env, fs, thread};
 use timeout_runtime::{StartMethod, Timeout};
 
 use super::{AFRESH, METHODS};
-use crate::support::{LONG, Traces, isolated};
+use crate::support::{LONG, Traces, eventually, isolated};
 
 fn folder() -> Option<PathBuf> {
     fs::read_link("/proc/self/cwd").ok()
@@ -193,5 +193,42 @@ fn the_caller_stays_as_it_was() {
         }
         assert_eq!(variables(), variables_before);
         assert_eq!(env::args().collect::<Vec<_>>(), arguments);
+    });
+}
+
+/// Of the thread that asks.
+fn niceness() -> i32 {
+    // SAFETY: two numbers.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+}
+
+fn waits_for(path: String) {
+    fs::write(format!("{path}.begun"), "").unwrap();
+    eventually("the other call", || fs::exists(&path).unwrap());
+}
+
+// Elsewhere it is the process that is nice.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_worker_has_what_the_thread_has_that_starts_it() {
+    isolated(|| {
+        let path = env::temp_dir().join(format!("timeout-niceness-{}", std::process::id()));
+        let path = path.to_str().unwrap().to_owned();
+        let begun = format!("{path}.begun");
+        let pool = Timeout::new(LONG).start_method(StartMethod::Pool);
+        thread::scope(|scope| {
+            let nice = scope.spawn(|| {
+                // SAFETY: numbers.
+                unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 5) };
+                let nice = pool.call(niceness, ()).unwrap();
+                pool.call(waits_for, (path.clone(),)).unwrap();
+                nice
+            });
+            eventually("its second call", || fs::exists(&begun).unwrap());
+            assert_eq!(pool.call(niceness, ()).unwrap(), niceness());
+            fs::write(&path, "").unwrap();
+            assert_eq!(nice.join().unwrap(), 5);
+        });
+        [path, begun].into_iter().for_each(|path| fs::remove_file(path).unwrap());
     });
 }

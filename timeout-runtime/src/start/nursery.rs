@@ -11,7 +11,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::keeper::Keeper;
-use super::origin::Origin;
 use super::workers::{Workers, wait};
 use crate::limit::Deadline;
 use crate::sys::cell::Published;
@@ -19,7 +18,7 @@ use crate::sys::inheritance::Inheritance;
 use crate::sys::nursery::{Barren, Ends, Nursery};
 use crate::sys::process::Process;
 use crate::sys::surroundings::{Environment, Mark};
-use crate::sys::threads::Own;
+use crate::sys::threads::{Own, ParentThread};
 use crate::worker::TRIGGER;
 use crate::worker::nursery::Told;
 
@@ -39,7 +38,7 @@ pub(crate) enum Birth {
 pub(crate) struct Born {
     pub(crate) process: Process,
     /// Its parent: it has to stay.
-    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) parent: Option<Arc<ParentThread>>,
     /// What it has of the caller's surroundings.
     pub(crate) has: Mark,
     /// What the caller has of them now.
@@ -111,9 +110,16 @@ enum Place {
 struct Kept {
     nursery: Nursery,
     /// Its parent, and that of all that are born.
-    origin: Option<Arc<Origin>>,
+    parent: Option<Arc<ParentThread>>,
     seen: Seen,
     is_new: bool,
+}
+
+impl Kept {
+    /// The nursery, and then its parent, if no child is left that has it.
+    fn end(self) {
+        self.nursery.end();
+    }
 }
 
 struct Seen {
@@ -211,10 +217,9 @@ impl Nurseries {
         drop(state);
         let caller = self.process;
         let told = move |socket, memory| (TRIGGER, Told { caller, socket, memory }.to_text());
-        let origin = Origin::new().ok().map(Arc::new);
-        let start = move || Nursery::start(Environment::now(), told);
-        let nursery = Origin::run(origin.as_deref(), start).ok()?;
-        Some(Kept { nursery, origin, seen, is_new: true })
+        let (nursery, parent) = ParentThread::of(move || Nursery::start(Environment::now(), told));
+        let (nursery, parent) = (nursery?.ok()?, parent.map(Arc::new));
+        Some(Kept { nursery, parent, seen, is_new: true })
     }
 
     /// Whatever keeps it from giving a child, one that is started tells of if it lasts. A shortage may
@@ -230,8 +235,8 @@ impl Nurseries {
         let is_new = mem::take(&mut kept.is_new);
         match (born, now) {
             (Ok(process), Some(now)) => {
-                let origin = kept.origin.clone();
-                let born = Born { process, origin, has: kept.seen.mark, wants: now.mark };
+                let parent = kept.parent.clone();
+                let born = Born { process, parent, has: kept.seen.mark, wants: now.mark };
                 self.put(Place::Idle(kept, Instant::now()));
                 Birth::Child(born)
             }
@@ -258,7 +263,7 @@ impl Nurseries {
 
     fn shut_down(&self) {
         if let Some(Place::Idle(kept, _)) = self.take(Deadline::NEVER) {
-            kept.nursery.end();
+            kept.end();
         }
         let mut state = self.lock();
         (state.place, state.last) = (Place::Empty, None);
@@ -289,7 +294,7 @@ impl Nurseries {
                 state = wait(&self.changed, state, until);
             } else if let Place::Idle(kept, _) = mem::take(&mut state.place) {
                 drop(state);
-                kept.nursery.end();
+                kept.end();
                 self.put(Place::Empty);
                 state = self.lock();
             }

@@ -5,13 +5,12 @@ pub(crate) mod settings;
 
 use std::io;
 use std::process;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::settings::Settings;
-use super::fresh::worker::Worker;
+use super::fresh::worker::{Parent, Worker};
 use super::keeper::Keeper;
-use super::origin::Origin;
 use crate::limit::Deadline;
 use crate::sys::cell::Published;
 use crate::sys::threads::Own;
@@ -38,18 +37,6 @@ struct State {
     waiting: usize,
     /// It is there while there are any.
     keeper: Keeper,
-    /// The parent of all of them.
-    origin: Weak<Origin>,
-}
-
-impl State {
-    /// `None`: there is no thread to be had, and the calling one is the parent.
-    fn origin(&mut self) -> Option<Arc<Origin>> {
-        let known = self.origin.upgrade();
-        let origin = known.or_else(|| Origin::new().ok().map(Arc::new));
-        self.origin = origin.as_ref().map(Arc::downgrade).unwrap_or_default();
-        origin
-    }
 }
 
 /// How long one is kept that is more than the settings keep: it may be wanted again at once.
@@ -71,7 +58,6 @@ impl Workers {
             count: 0,
             waiting: 0,
             keeper: Keeper::none(),
-            origin: Weak::new(),
         };
         let own = Self {
             process,
@@ -136,9 +122,8 @@ impl Workers {
                 return Ok(None);
             } else if state.count < state.settings.workers {
                 state.count += 1;
-                let origin = state.origin();
                 drop(state);
-                let worker = Worker::start(origin);
+                let worker = Worker::start(Parent::Stays);
                 if worker.is_err() {
                     self.forget_one();
                 }

@@ -79,9 +79,14 @@ impl<T: Send + Sync> Published<T> {
 
     /// What is published there, or else this, which is always the same: several threads may find it out at
     /// once, for a child that was forked meanwhile could wait for ever for the first.
-    #[cfg(feature = "pool")]
+    #[inline]
     pub(crate) fn get_or(&self, find: impl FnOnce() -> T) -> &'static T {
-        let known = self.get().or_else(|| self.publish_after(None, find()));
+        self.get().unwrap_or_else(|| self.first(find()))
+    }
+
+    #[cold]
+    fn first(&self, found: T) -> &'static T {
+        let known = self.publish_after(None, found);
         known.unwrap_or_else(|| unreachable!("nothing takes it away"))
     }
 

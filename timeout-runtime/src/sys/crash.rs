@@ -13,11 +13,11 @@
 
 use std::mem::zeroed;
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use nix::errno::Errno;
 
+use super::cell::Published;
 use super::slate::{self, Page, ROOM, Slate};
 use super::{hang, platform};
 use crate::error::Untraced;
@@ -69,8 +69,8 @@ pub(super) fn watch_again(signal: i32) {
 
 /// Whether the unwinder takes no lock: a crash must not become a hang. Found out in the caller, once.
 pub(crate) fn is_possible() -> bool {
-    static IS: OnceLock<bool> = OnceLock::new();
-    *IS.get_or_init(|| {
+    static IS: Published<bool> = Published::new();
+    *IS.get_or(|| {
         let is_possible = cfg!(feature = "backtrace") && platform::unwinds_without_locks();
         if is_possible {
             // What the unwinder calls for the first time the loader has to find, which takes time and
@@ -87,8 +87,8 @@ pub(crate) fn is_possible() -> bool {
 
 /// The handler of the standard library, if it is there at the first call.
 pub(crate) fn standard_handler() -> usize {
-    static HANDLER: OnceLock<usize> = OnceLock::new();
-    *HANDLER.get_or_init(|| {
+    static HANDLER: Published<usize> = Published::new();
+    *HANDLER.get_or(|| {
         let [segv, bus] = [libc::SIGSEGV, libc::SIGBUS].map(action_of);
         // Nothing tells its address; but these are its flags, and it is the same for both.
         let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;

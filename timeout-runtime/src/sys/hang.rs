@@ -19,7 +19,10 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::process::Process;
-use super::slate::{self, LISTENING, MOST_THREADS, NOT_BEGUN, Note, Page, Slate};
+use super::slate::{
+    self, LISTENING, MOST_THREADS, NOT_BEGUN, Note, Page, Slate, THE_CALLER, THE_CHILD,
+    WHO_IS_FIRST,
+};
 use super::threads::this_thread;
 use super::{crash, platform};
 use crate::error::{Hang, Untraced};
@@ -136,6 +139,18 @@ impl Slate {
         answered + usize::from(page.body.load(Ordering::Acquire) != 0)
     }
 
+    /// In the caller, before it asks: who has answered may send itself the SIGTERM that follows, if it is
+    /// alone. It would wait for the caller to wake up and send it.
+    pub(crate) fn leave_sigterm_to_the_child(&self) {
+        self.page().sends.store(WHO_IS_FIRST, Ordering::Release);
+    }
+
+    /// In the caller: whether the child has not done so. Then it will not.
+    pub(crate) fn takes_sigterm_back(&self) -> bool {
+        let before = first_is(self.page(), THE_CALLER);
+        before != Err(THE_CHILD)
+    }
+
     /// In the caller, once it has sent what ends the child: the threads may go on.
     ///
     /// Before that they must not: a call that the question interrupted, such as C's `sleep`, would
@@ -234,8 +249,19 @@ fn answer(page: &Page, notes: &[Note], context: *const libc::c_void) {
     let note = if is_body { notes.first() } else { notes[1..].iter().find(is_own) };
     if let Some(note) = note.filter(|note| !note.is_written()) {
         note.write(is_body, platform::interrupted(context));
+        // There is no other thread to be asked, nor one that could start a process now.
+        let is_alone = notes.len() == 1 && platform::has_nobody_below();
+        let sends = is_alone && first_is(page, THE_CHILD).is_ok();
         tell(page);
+        if sends {
+            platform::signal_own_process(libc::SIGTERM);
+        }
     }
+}
+
+/// If it is left to who is the first, that is this one; else, who it is.
+fn first_is(page: &Page, who: u32) -> Result<u32, u32> {
+    page.sends.compare_exchange(WHO_IS_FIRST, who, Ordering::AcqRel, Ordering::Acquire)
 }
 
 /// Wakes who waits for an answer.

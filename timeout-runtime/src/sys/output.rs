@@ -21,7 +21,6 @@ mod holder;
 
 use std::io::{Stderr, Stdout, Write, stderr, stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -29,6 +28,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use self::holder::Holder;
+use super::cell::Published;
 use super::platform::{close, close_stdout, discard_c, duplicate_stdout, flush_c, put_at_stdout};
 use super::{exit, signal, slate, threads};
 use crate::frame::{Tag, header};
@@ -163,16 +163,16 @@ fn flush() -> bool {
 /// As `stdout()`, whose code a fresh child has not touched yet.
 #[inline]
 fn known_stdout() -> &'static Stdout {
-    static STDOUT: OnceLock<Stdout> = OnceLock::new();
+    static STDOUT: Published<Stdout> = Published::new();
 
-    STDOUT.get_or_init(stdout)
+    STDOUT.get_or(stdout)
 }
 
 #[inline]
 fn known_stderr() -> &'static Stderr {
-    static STDERR: OnceLock<Stderr> = OnceLock::new();
+    static STDERR: Published<Stderr> = Published::new();
 
-    STDERR.get_or_init(stderr)
+    STDERR.get_or(stderr)
 }
 
 /// Whether the little that a line buffer holds can be written at once. A stream that is closed

@@ -53,6 +53,8 @@ pub(super) struct Page {
     pub(super) is_passed_on: AtomicBool,
     /// SIGTERM was sent: the threads that were asked may go on.
     pub(super) is_released: AtomicBool,
+    /// Who sends it: one of those below.
+    pub(super) sends: AtomicU32,
     /// The signal that the body crashed by, and where.
     pub(super) signal: AtomicI32,
     pub(super) crash: Note,
@@ -75,6 +77,12 @@ pub(super) const NOT_BEGUN: u32 = 2;
 
 /// It could not be made ready for the body, and ends.
 const FAILED: u32 = 3;
+
+/// Who sends the SIGTERM that follows the question: the caller, or the child if it is first to see that there
+/// is nobody else whom it should come to.
+pub(super) const THE_CALLER: u32 = 0;
+pub(super) const WHO_IS_FIRST: u32 = 1;
+pub(super) const THE_CHILD: u32 = 2;
 
 /// More threads of a child are not asked.
 pub(super) const MOST_THREADS: usize = 32;

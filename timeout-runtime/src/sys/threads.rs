@@ -9,13 +9,17 @@
 #![expect(unsafe_code, reason = "see the heading")]
 
 mod own;
+#[cfg(feature = "pool")]
+mod parent;
 
 #[cfg(feature = "tokio")]
 use std::convert::Infallible;
 use std::os::unix::fs::MetadataExt;
-use std::sync::OnceLock;
 
 pub(crate) use self::own::Own;
+#[cfg(feature = "pool")]
+pub(crate) use self::parent::ParentThread;
+use super::cell::Published;
 use crate::current;
 
 /// By the name that the C library gives it, a number or a pointer; in a fork it is the same.
@@ -96,8 +100,8 @@ fn other_lasting_threads() -> u64 {
 
 #[inline]
 pub(crate) fn never_had_another() -> bool {
-    static FLAG: OnceLock<usize> = OnceLock::new();
-    let address = *FLAG.get_or_init(|| {
+    static FLAG: Published<usize> = Published::new();
+    let address = *FLAG.get_or(|| {
         // SAFETY: the name is a C string; looking a symbol up runs no code of its object.
         let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
         symbol as usize

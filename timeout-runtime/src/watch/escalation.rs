@@ -110,6 +110,9 @@ impl Watch {
                 self.process.threads()
             });
             let (slate, hang) = (self.slate.as_ref(), self.hang.as_ref());
+            if self.grace != Some(Duration::ZERO) {
+                slate.into_iter().for_each(Slate::leave_sigterm_to_the_child);
+            }
             self.stacks = Some(Slate::stacks_of(slate, &mut self.process, hang, threads));
         } else {
             self.hang = None;
@@ -125,7 +128,10 @@ impl Watch {
 
     fn send_sigterm(&mut self, why: Why) {
         let until = Deadline::after(Instant::now(), self.grace);
-        let held = self.process.terminate(self.slate.as_ref().map_or(0, Slate::held));
+        let held = match &self.slate {
+            Some(slate) if why == Why::Deadline && !slate.takes_sigterm_back() => Held::No,
+            slate => self.process.terminate(slate.as_ref().map_or(0, Slate::held)),
+        };
         self.events.signal("SIGTERM");
         self.stage = Stage::Terminating { until, why, held };
     }

@@ -18,7 +18,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::apart::spare;
 use super::escalation::Stage;
 use super::turn::turn;
-use super::{Ended, Watch, apart};
+use super::{Asked, Ended, Watch, apart};
 use crate::frame::{End, HEADER, Receiver, Record, Scanner, Tag};
 use crate::limit::Deadline;
 use crate::sys::pipe;
@@ -54,7 +54,9 @@ impl Gathering {
     /// # Errors
     ///
     /// Without descriptors, or memory for them in the kernel; the child is gone then.
-    pub(crate) async fn new(watch: Watch) -> io::Result<Self> {
+    pub(crate) async fn new(mut watch: Watch) -> io::Result<Self> {
+        // Nobody waits awake for it.
+        watch.asked = Asked::No;
         let mut gathering = Self {
             watch: Some(watch),
             scanner: Scanner::default(),

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::escalation::{LEAD, Stage};
@@ -12,11 +13,17 @@ use crate::limit::Deadline;
 use crate::start::terms::Terms;
 use crate::sys::hatch::{Hatch, Waits};
 use crate::sys::process::Ready;
+use crate::sys::threads::ParentThread;
 
 /// So long a worker is waited for that is to be ready in microseconds: then another one is quicker to have.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Watch {
+    /// The child's parent stays for as long as this does.
+    pub(crate) fn keep(&mut self, parent: Option<Arc<ParentThread>>) {
+        self.parent = parent;
+    }
+
     /// From now on the child is told here what it is to do.
     pub(crate) fn tell_by(&mut self, hatch: Hatch) {
         self.hatch = Some(hatch);

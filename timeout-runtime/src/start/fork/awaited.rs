@@ -62,7 +62,8 @@ async fn try_start(report: &Report, bounds: Bounds) -> Result<Started, Error> {
         let gathering = Gathering::new(watch).await;
         let mut gathering = gathering.map_err(|error| start.terms.failed(error))?;
         let Some(word) = word else { return Ok(Started::Caller(gathering)) };
-        match word.of(gathering.first().await, false) {
+        // Each says that it is ready, or it has failed.
+        match word.of(gathering.first().await, true) {
             First::Ready(Some(printed)) => {
                 let echoing = gathering.echo(printed).await;
                 return echoing.map(Started::Caller).map_err(|error| start.terms.failed(error));

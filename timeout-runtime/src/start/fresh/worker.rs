@@ -15,7 +15,6 @@ use crate::limit::Deadline;
 use crate::remote::{Packed, Request};
 use crate::report::Report;
 use crate::start::nursery::{self, Birth, Born};
-use crate::start::origin::Origin;
 use crate::start::terms::{FUSE, Terms};
 use crate::start::workers::lease::Lease;
 use crate::sys::credentials::Credentials;
@@ -27,6 +26,7 @@ use crate::sys::process::Process;
 use crate::sys::respawn::{Shared, respawn};
 use crate::sys::slate::Slate;
 use crate::sys::surroundings::{Environment, Mark, Seen, Surroundings};
+use crate::sys::threads::ParentThread;
 use crate::sys::{image, pipe};
 use crate::watch::Watch;
 use crate::worker::{Inherited, TRIGGER};
@@ -54,27 +54,31 @@ pub(crate) struct Kept {
     cpu_time: Duration,
     /// Where it prints, for as long as it may ask for it.
     printed: Option<pipe::Writer>,
-    /// Its parent, which stays until it has ended.
-    origin: Option<Arc<Origin>>,
+}
+
+/// Who starts one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parent {
+    /// This thread, which waits for the call.
+    Waits,
+    /// A thread that stays as long as the process does.
+    Stays,
 }
 
 impl Worker {
-    pub(crate) fn start(origin: Option<Arc<Origin>>) -> io::Result<Self> {
-        Parts::new()?.start(origin)
+    pub(crate) fn start(parent: Parent) -> io::Result<Self> {
+        Parts::new()?.start(parent)
     }
 
-    /// By a nursery, if there is one, or else from there. `None`: there is none before the deadline.
-    pub(crate) fn born(
-        deadline: Deadline,
-        origin: impl FnOnce() -> Option<Arc<Origin>>,
-    ) -> io::Result<Option<Self>> {
+    /// By a nursery, if there is one. `None`: there is none before the deadline.
+    pub(crate) fn born(parent: Parent, deadline: Deadline) -> io::Result<Option<Self>> {
         let parts = Parts::new()?;
         match nursery::child(&parts.ends(), deadline) {
-            Birth::Child(Born { process, origin, has, wants }) => {
-                Ok(Some(parts.into_worker(process, has, wants).of(origin)))
+            Birth::Child(Born { process, parent, has, wants }) => {
+                Ok(Some(parts.into_worker(process, has, wants).of(parent)))
             }
-            Birth::None => parts.start(origin()).map(Some),
-            Birth::Failed => Parts::new()?.start(origin()).map(Some),
+            Birth::None => parts.start(parent).map(Some),
+            Birth::Failed => Parts::new()?.start(parent).map(Some),
             Birth::Late => Ok(None),
         }
     }
@@ -195,9 +199,13 @@ impl Parts {
         }
     }
 
-    fn start(self, origin: Option<Arc<Origin>>) -> io::Result<Worker> {
-        let worker = Origin::run(origin.as_deref(), || self.start_here())?;
-        Ok(worker.of(origin))
+    fn start(self, parent: Parent) -> io::Result<Worker> {
+        if parent == Parent::Waits {
+            return self.start_here();
+        }
+        let (worker, thread) = ParentThread::of(move || self.start_here());
+        let lost = || io::Error::other("the thread that was to start the process panicked");
+        Ok(worker.ok_or_else(lost)??.of(thread.map(Arc::new)))
     }
 
     fn start_here(self) -> io::Result<Worker> {
@@ -234,7 +242,6 @@ impl Parts {
             calls: 0,
             cpu_time: Duration::ZERO,
             printed: None,
-            origin: None,
         });
         Worker { watch, kept }
     }
@@ -315,8 +322,8 @@ impl Worker {
         (self.watch, self.kept)
     }
 
-    fn of(mut self, origin: Option<Arc<Origin>>) -> Self {
-        self.kept.origin = origin;
+    fn of(mut self, parent: Option<Arc<ParentThread>>) -> Self {
+        self.watch.keep(parent);
         self
     }
 

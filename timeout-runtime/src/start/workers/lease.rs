@@ -1,15 +1,13 @@
 //! The right of one call to one worker.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Workers;
 use crate::child::served::Idle;
 use crate::limit::Deadline;
 use crate::start::StartMethod;
-use crate::start::fresh::worker::{Kept, Worker};
-use crate::start::origin::Origin;
+use crate::start::fresh::worker::{Kept, Parent, Worker};
 use crate::sys::image;
 use crate::watch::Watch;
 
@@ -50,23 +48,19 @@ impl Lease {
 
     /// For a call that this thread waits for. `None`: there is none before the deadline.
     pub(crate) fn worker(&mut self, deadline: Deadline) -> io::Result<Option<Worker>> {
-        self.worker_of(deadline, || None)
+        self.worker_of(Parent::Waits, deadline)
     }
 
     /// The same, on a thread that goes its own way.
     #[cfg(feature = "tokio")]
     pub(crate) fn worker_apart(&mut self, deadline: Deadline) -> io::Result<Option<Worker>> {
-        self.worker_of(deadline, || Origin::new().ok().map(Arc::new))
+        self.worker_of(Parent::Stays, deadline)
     }
 
-    fn worker_of(
-        &mut self,
-        deadline: Deadline,
-        origin: impl FnOnce() -> Option<Arc<Origin>>,
-    ) -> io::Result<Option<Worker>> {
+    fn worker_of(&mut self, parent: Parent, deadline: Deadline) -> io::Result<Option<Worker>> {
         let worker = match self.workers {
             Some(workers) => workers.take(deadline)?,
-            None => Worker::born(deadline, origin)?,
+            None => Worker::born(parent, deadline)?,
         };
         self.has_worker = worker.is_some();
         Ok(worker)

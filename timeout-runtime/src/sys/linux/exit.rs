@@ -58,6 +58,11 @@ pub(crate) fn has_children() -> bool {
     }
 }
 
+/// Whether this process, whom those come to that have lost their parent, has started none that is left.
+pub(crate) fn has_nobody_below() -> bool {
+    !has_children()
+}
+
 /// Closes whatever the body left open, but for the standard streams.
 pub(super) fn close_all() {
     let (first, last, flags): (libc::c_uint, libc::c_uint, libc::c_uint) =

@@ -34,6 +34,7 @@ pub(crate) use self::budget::{free_cpu, free_memory};
 pub(crate) use self::descriptors::{make_room, wanted};
 #[cfg(feature = "pool")]
 pub(crate) use self::exit::has_children;
+pub(crate) use self::exit::has_nobody_below;
 pub(crate) use self::exit::{end, end_before_inherited_handlers};
 pub(crate) use self::files::{close, close_stdout, duplicate_stdout, put_at_stdout, write};
 pub(crate) use self::fuse::light_fuse;
@@ -57,7 +58,7 @@ pub(crate) use self::stdio::{discard_c, flush_c};
 #[cfg(feature = "pool")]
 pub(crate) use self::thread::{leave_processor, this_processor};
 pub(crate) use self::thread::{
-    signal_own_thread, thread_number, unwinds_without_locks, with_own_name,
+    signal_own_process, signal_own_thread, thread_number, unwinds_without_locks, with_own_name,
 };
 #[cfg(any(feature = "pool", feature = "tokio"))]
 pub(crate) use self::tie::tie_this_thread;

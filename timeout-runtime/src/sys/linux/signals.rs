@@ -9,9 +9,9 @@
 
 use std::hint::black_box;
 use std::ptr;
-use std::sync::OnceLock;
 
 use super::kernel::{self, from, into};
+use crate::sys::cell::Published;
 
 /// As the kernel has it: a handler, flags, the way back, a mask. Zeros are the default.
 #[repr(C)]
@@ -68,9 +68,9 @@ fn set(signal: i32, action: &Action) {
 /// How a handler gets back, by flag and address: asked in the caller, for each child. `None`: not known.
 #[inline]
 pub(crate) fn way_back() -> Option<(u64, u64)> {
-    static KNOWN: OnceLock<Option<(u64, u64)>> = OnceLock::new();
+    static KNOWN: Published<Option<(u64, u64)>> = Published::new();
 
-    *KNOWN.get_or_init(|| {
+    *KNOWN.get_or(|| {
         // The standard library handles this one.
         let action = action_of(libc::SIGSEGV);
         let is_handled = ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.handler);

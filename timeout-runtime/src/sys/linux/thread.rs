@@ -7,6 +7,8 @@
 //! System calls of numbers, and of a buffer that lives through the call.
 #![expect(unsafe_code, reason = "see the heading")]
 
+use super::kernel;
+
 /// `gettid(2)`.
 pub(crate) fn thread_number() -> i32 {
     // SAFETY: see the heading.
@@ -49,6 +51,14 @@ pub(crate) fn leave_processor(processor: i32) {
 pub(crate) fn signal_own_thread(thread: i32, signal: i32) {
     // SAFETY: see the heading.
     unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) };
+}
+
+/// As `kill(2)`, by a handler of this very process.
+pub(crate) fn signal_own_process(signal: i32) {
+    let [process, signal] =
+        [super::process_number(), signal].map(|number| number.unsigned_abs() as usize);
+    // SAFETY: two integers.
+    let _ = unsafe { kernel::call(libc::SYS_kill, [process, signal]) };
 }
 
 /// Of this thread, up to a zero.

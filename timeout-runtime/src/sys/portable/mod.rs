@@ -132,6 +132,13 @@ pub(crate) fn thread_number() -> i32 {
 
 pub(crate) fn signal_own_thread(_: i32, _: i32) {}
 
+pub(crate) fn signal_own_process(_: i32) {}
+
+/// Nothing portable tells of those that have lost their parent.
+pub(crate) fn has_nobody_below() -> bool {
+    false
+}
+
 pub(crate) fn with_own_name(_: impl FnMut(&[u8])) {}
 
 /// Where a handler interrupted its thread: the names of the registers differ. Its frames are told by

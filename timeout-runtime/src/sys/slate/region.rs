@@ -31,6 +31,9 @@ unsafe impl Sync for Region {}
 /// As many as there are bits. More calls than these at once have mappings of their own.
 pub(super) const PLACES: usize = u64::BITS as usize;
 
+/// Where more are taken, by threads that may not call again, none is kept for a next call.
+const MOST_AT_REST: u32 = u64::BITS / 2;
+
 /// A place of this process's.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -78,10 +81,12 @@ impl Place {
         last.filter(is_own).or_else(|| Region::own()?.take())
     }
 
-    /// For this thread's next call; it is all zero.
+    /// For this thread's next call, unless few are left for others; it is all zero.
     pub(super) fn rest(self) {
-        // A thread that is about to end has none.
-        let _ = LAST.try_with(|last| last.set(Some(self)));
+        if self.region.taken.load(Ordering::Relaxed).count_ones() <= MOST_AT_REST {
+            // A thread that is about to end has none.
+            let _ = LAST.try_with(|last| last.set(Some(self)));
+        }
     }
 
     pub(super) fn at(&self) -> NonNull<Page> {

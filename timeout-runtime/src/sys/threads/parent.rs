@@ -1,0 +1,86 @@
+//! A thread that has started a process, and stays for as long as that is wanted.
+//!
+//! The kernel takes the thread that started a process for its parent, and tells the process when that thread
+//! ends (`PR_SET_PDEATHSIG` in `prctl(2)`). What this library runs there knows what to make of it. Another
+//! program that a body has become by `exec` does not, and would be ended with a thread that has nothing to do
+//! with its call: the one whose call started the worker, or the nursery.
+//!
+//! Each process has one of its own, for it has of its parent what each thread has for itself: rights,
+//! niceness, processors. A new thread has these of the thread that it is made by.
+
+use std::mem;
+use std::process;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Own;
+
+/// Dropped, it waits for the end of its thread, which has nothing left to do.
+#[derive(Debug)]
+pub(crate) struct ParentThread {
+    /// Nothing is sent: that it is gone ends the thread.
+    stays: Option<Sender<()>>,
+    thread: Option<Own>,
+    /// Where there is such a thread: not in a copy.
+    process: u32,
+}
+
+impl ParentThread {
+    /// Does this on a thread of its own, or here, if there is none to be had. `None`: it panicked there.
+    pub(crate) fn of<T: Send + 'static>(
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> (Option<T>, Option<Self>) {
+        let here = Arc::new(Mutex::new(Some(job)));
+        let there = Arc::clone(&here);
+        let take =
+            |job: &Mutex<Option<_>>| job.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ((stays, ends), (done, result)) = (channel(), channel());
+        let thread = Own::start(c"timeout-parent", move || {
+            let job = take(&there);
+            // Its own copy would keep what it holds.
+            drop(there);
+            if let Some(job) = job {
+                let _ = done.send(job());
+            }
+            drop(done);
+            let _ = ends.recv();
+        });
+        match thread {
+            Ok(thread) => {
+                let (stays, thread) = (Some(stays), Some(thread));
+                (result.recv().ok(), Some(Self { stays, thread, process: process::id() }))
+            }
+            Err(_) => (take(&here).map(|job| job()), None),
+        }
+    }
+}
+
+impl Drop for ParentThread {
+    fn drop(&mut self) {
+        let (stays, thread) = (self.stays.take(), self.thread.take());
+        if self.process == process::id() {
+            drop(stays);
+            thread.into_iter().for_each(Own::join);
+        } else {
+            mem::forget((stays, thread));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_a_thread_of_its_own() {
+        let this_thread = || std::thread::current().id();
+        let (there, parent) = ParentThread::of(this_thread);
+        assert!(parent.is_some() && there.is_some_and(|there| there != this_thread()));
+    }
+
+    #[test]
+    fn a_copy_of_it_waits_for_no_thread() {
+        let (_, parent) = ParentThread::of(|| ());
+        crate::Timeout::new(60).run(move || drop(parent)).unwrap();
+    }
+}
