@@ -245,3 +245,27 @@ fn a_caller_that_is_killed_takes_the_child_along() {
     let pid = u32::from_le_bytes(pid);
     eventually("the child of the killed caller is dead", || !is_running(pid));
 }
+
+/// Nor from the child itself, which may send it where it answers what it does.
+#[test]
+fn without_a_grace_nobody_hears_of_sigterm() {
+    extern "C" fn write_down(_: i32) {
+        // SAFETY: it may be called in a handler.
+        unsafe { libc::write(libc::STDERR_FILENO, c"heard".as_ptr().cast(), 5) };
+    }
+    isolated(|| {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let body = || -> u8 {
+            nix::unistd::dup2_stderr(&writer).unwrap();
+            // SAFETY: see the handler.
+            unsafe { libc::signal(libc::SIGTERM, write_down as *const () as usize) };
+            spin()
+        };
+        let error = Timeout::new(0.3).grace(0).run(body).unwrap_err();
+        assert!(error.is_timeout(), "{error:#}");
+        drop(writer);
+        let mut heard = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut heard).unwrap();
+        assert_eq!(heard, "");
+    });
+}

@@ -119,6 +119,7 @@ impl Kept {
     /// The nursery, and then its parent, if no child is left that has it.
     fn end(self) {
         self.nursery.end();
+        self.parent.and_then(Arc::into_inner).into_iter().for_each(ParentThread::end);
     }
 }
 

@@ -293,6 +293,8 @@ mod tests {
     use crate::limit::Limit;
     use crate::report::Report;
     use crate::sys::fork::{Side, fork};
+    #[cfg(not(timeout_portable))]
+    use crate::sys::process::Status;
 
     fn is_pending(signal: i32) -> bool {
         // SAFETY: zero is an empty set, which lives through the calls.
@@ -322,6 +324,74 @@ mod tests {
         process.kill();
         process.reap();
         stacks.map(drop)
+    }
+
+    /// A child that is in its body, which has started so many processes, and its slate.
+    #[cfg(not(timeout_portable))]
+    fn child_in_its_body(processes: usize) -> (Slate, Process) {
+        let mut slate = Slate::new();
+        let prepare = || {
+            Current::coming(Deadline::NEVER, Report::new("", Limit::never())).begin(-1);
+            slate.take().unwrap().listen(this_thread());
+        };
+        match fork(prepare).unwrap() {
+            Side::Caller(process) => (slate.unwrap(), process),
+            Side::Child => slate::bounded(&mut || {
+                let sleep = || std::process::Command::new("sleep").arg("600").spawn().unwrap();
+                let _started: Vec<_> = (0..processes).map(|_| sleep()).collect();
+                loop {
+                    std::thread::park();
+                }
+            }),
+        }
+    }
+
+    #[cfg(not(timeout_portable))]
+    fn asks(slate: &Slate, process: &mut Process) -> bool {
+        Slate::stacks_of(Some(slate), process, None, Vec::new()).is_ok()
+    }
+
+    #[cfg(not(timeout_portable))]
+    #[test]
+    fn who_is_alone_sends_itself_the_sigterm_if_it_may() {
+        let answers = Timeout::new(60).run(|| {
+            // It has begun with the body when it answers.
+            let asked = |processes: usize, is_left: bool| {
+                loop {
+                    let (slate, mut process) = child_in_its_body(processes);
+                    while is_left && processes > 0 && !has_child(process.id()) {
+                        yield_now();
+                    }
+                    if is_left {
+                        slate.leave_sigterm_to_the_child();
+                    }
+                    let is_asked = asks(&slate, &mut process);
+                    let is_callers = slate.takes_sigterm_back();
+                    if is_callers {
+                        process.kill();
+                    }
+                    while !process.wait([None; 2], Deadline::NEVER).ended {}
+                    let (status, _) = process.reap();
+                    if is_asked {
+                        return (is_callers, status);
+                    }
+                }
+            };
+            let signaled = |signal| Some(Status::Signaled { signal, core_dumped: false });
+            let (sigterm, sigkill) = (signaled(libc::SIGTERM), signaled(libc::SIGKILL));
+            [
+                asked(0, true) == (false, sigterm),
+                asked(1, true) == (true, sigkill),
+                asked(0, false) == (true, sigkill),
+            ]
+        });
+        assert_eq!(answers.unwrap(), [true; 3]);
+    }
+
+    #[cfg(not(timeout_portable))]
+    fn has_child(process: u32) -> bool {
+        let path = format!("/proc/{process}/task/{process}/children");
+        std::fs::read_to_string(path).is_ok_and(|children| !children.is_empty())
     }
 
     #[test]

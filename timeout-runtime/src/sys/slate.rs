@@ -397,6 +397,26 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_do_not_call_again_leave_places_for_others() {
+        alone(|| {
+            let all = std::sync::Barrier::new(PLACES + 1);
+            std::thread::scope(|scope| {
+                for _ in 0..PLACES {
+                    scope.spawn(|| {
+                        Slate::new().unwrap().keep();
+                        all.wait();
+                        all.wait();
+                    });
+                }
+                all.wait();
+                let has_place = Slate::new().unwrap().place.is_some();
+                all.wait();
+                has_place
+            })
+        });
+    }
+
+    #[test]
     fn what_was_there_before_a_fork_is_the_parents() {
         alone(|| {
             let parents = Slate::new().unwrap();

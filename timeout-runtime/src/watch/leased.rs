@@ -24,6 +24,13 @@ impl Watch {
         self.parent = parent;
     }
 
+    /// Of a child that has ended, waits for that thread, if it has no other.
+    pub(crate) fn end_parent(mut self) {
+        let parent = self.parent.take();
+        drop(self);
+        parent.and_then(Arc::into_inner).into_iter().for_each(ParentThread::end);
+    }
+
     /// From now on the child is told here what it is to do.
     pub(crate) fn tell_by(&mut self, hatch: Hatch) {
         self.hatch = Some(hatch);

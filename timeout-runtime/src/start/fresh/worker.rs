@@ -107,6 +107,7 @@ impl Worker {
         self.watch.post(&Sender::new(Vec::new()).into_frame(), Waits::AtPipe);
         self.watch.kill();
         self.watch.finish();
+        self.watch.end_parent();
     }
 
     /// From now on it is in a call.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Own;
 
-/// Dropped, it waits for the end of its thread, which has nothing left to do.
+/// Dropped, its thread ends by itself.
 #[derive(Debug)]
 pub(crate) struct ParentThread {
     /// Nothing is sent: that it is gone ends the thread.
@@ -53,16 +53,28 @@ impl ParentThread {
             Err(_) => (take(&here).map(|job| job()), None),
         }
     }
+
+    /// Waits for its end: it has nothing left to do.
+    pub(crate) fn end(mut self) {
+        self.let_go();
+        if self.process == process::id() {
+            self.thread.take().into_iter().for_each(Own::join);
+        }
+    }
+
+    fn let_go(&mut self) {
+        let stays = self.stays.take();
+        if self.process != process::id() {
+            mem::forget(stays);
+        }
+    }
 }
 
 impl Drop for ParentThread {
     fn drop(&mut self) {
-        let (stays, thread) = (self.stays.take(), self.thread.take());
-        if self.process == process::id() {
-            drop(stays);
-            thread.into_iter().for_each(Own::join);
-        } else {
-            mem::forget((stays, thread));
+        self.let_go();
+        if self.process != process::id() {
+            mem::forget(self.thread.take());
         }
     }
 }
