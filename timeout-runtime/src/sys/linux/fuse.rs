@@ -117,7 +117,9 @@ fn start(timer: usize, time: &libc::itimerspec) {
 fn create(clock: libc::clockid_t, event: &mut libc::sigevent) -> io::Result<usize> {
     let mut timer: libc::timer_t = std::ptr::null_mut();
     // SAFETY: both live through the call.
-    Errno::result(unsafe { libc::timer_create(clock, &raw mut *event, &raw mut timer) })?;
+    nix::errno::Errno::result(unsafe {
+        libc::timer_create(clock, &raw mut *event, &raw mut timer)
+    })?;
     Ok(timer.addr())
 }
 
