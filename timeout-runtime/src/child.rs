@@ -207,7 +207,9 @@ impl Sink<'_> {
     /// Says that there will be no body, and ends the process.
     fn refuse(&mut self, why: &io::Error) -> ! {
         // Whoever waits for it learns of its end at least.
-        let _ = self.0.record(Tag::StartFailed, &codec::to_bytes(&io_parts::take_apart(why)));
+        if self.0.record(Tag::StartFailed, &codec::to_bytes(&io_parts::take_apart(why))).is_err() {
+            slate::fail();
+        }
         sys::exit::now(1)
     }
 }

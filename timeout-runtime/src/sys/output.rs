@@ -125,7 +125,8 @@ extern "C" fn report_contention(_: i32) {
     record[8] = WAITING_FOR.load(Ordering::Relaxed);
     // Nine bytes into an empty pipe: never short, never blocked.
     let _ = super::pipe::Raw(PIPE.load(Ordering::Relaxed)).write(&record);
-    exit::now(1);
+    // If that did not arrive.
+    give_up()
 }
 
 /// Flushes the child's own output at its end. A thread of the body may hold the lock for ever:
@@ -219,7 +220,7 @@ impl Kept {
     }
 }
 
-/// Without its stdout the child must not run the body, whose next file would come to be stdout.
+/// Without its streams the child must not run the body: its next file would come to be stdout.
 /// It ends before it has said [`Tag::Ready`].
 fn give_up() -> ! {
     slate::fail();
