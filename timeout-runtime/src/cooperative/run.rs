@@ -163,7 +163,8 @@ mod tests {
             // An error is made when it is asked for.
             drop(with_timeout(-1, ready(1)));
         };
-        // Of a thread, that is, which has had no run before.
+        // Of a thread, that is, which has had no run before, in a process that has.
+        runs();
         let ((), peak) = thread::spawn(move || memory::peak_of(runs)).join().unwrap();
         assert_eq!(peak, 0);
     }

@@ -326,6 +326,10 @@ mod tests {
         stacks.map(drop)
     }
 
+    /// A note that is nobody's: there it says that it is so far.
+    #[cfg(not(timeout_portable))]
+    const LAST: usize = MOST_THREADS - 1;
+
     /// A child that is in its body, which has started so many processes, and its slate.
     #[cfg(not(timeout_portable))]
     fn child_in_its_body(processes: usize) -> (Slate, Process) {
@@ -335,10 +339,17 @@ mod tests {
             slate.take().unwrap().listen(this_thread());
         };
         match fork(prepare).unwrap() {
-            Side::Caller(process) => (slate.unwrap(), process),
+            Side::Caller(process) => {
+                let slate = slate.unwrap();
+                while slate.page().notes[LAST].thread.load(Ordering::Acquire) == 0 {
+                    yield_now();
+                }
+                (slate, process)
+            }
             Side::Child => slate::bounded(&mut || {
                 let sleep = || std::process::Command::new("sleep").arg("600").spawn().unwrap();
                 let _started: Vec<_> = (0..processes).map(|_| sleep()).collect();
+                slate::own().unwrap().notes[LAST].thread.store(1, Ordering::Release);
                 loop {
                     std::thread::park();
                 }
@@ -355,27 +366,18 @@ mod tests {
     #[test]
     fn who_is_alone_sends_itself_the_sigterm_if_it_may() {
         let answers = Timeout::new(60).run(|| {
-            // It has begun with the body when it answers.
             let asked = |processes: usize, is_left: bool| {
-                loop {
-                    let (slate, mut process) = child_in_its_body(processes);
-                    while is_left && processes > 0 && !has_child(process.id()) {
-                        yield_now();
-                    }
-                    if is_left {
-                        slate.leave_sigterm_to_the_child();
-                    }
-                    let is_asked = asks(&slate, &mut process);
-                    let is_callers = slate.takes_sigterm_back();
-                    if is_callers {
-                        process.kill();
-                    }
-                    while !process.wait([None; 2], Deadline::NEVER).ended {}
-                    let (status, _) = process.reap();
-                    if is_asked {
-                        return (is_callers, status);
-                    }
+                let (slate, mut process) = child_in_its_body(processes);
+                if is_left {
+                    slate.leave_sigterm_to_the_child();
                 }
+                assert!(asks(&slate, &mut process));
+                let is_callers = slate.takes_sigterm_back();
+                if is_callers {
+                    process.kill();
+                }
+                while !process.wait([None; 2], Deadline::NEVER).ended {}
+                (is_callers, process.reap().0)
             };
             let signaled = |signal| Some(Status::Signaled { signal, core_dumped: false });
             let (sigterm, sigkill) = (signaled(libc::SIGTERM), signaled(libc::SIGKILL));
@@ -386,12 +388,6 @@ mod tests {
             ]
         });
         assert_eq!(answers.unwrap(), [true; 3]);
-    }
-
-    #[cfg(not(timeout_portable))]
-    fn has_child(process: u32) -> bool {
-        let path = format!("/proc/{process}/task/{process}/children");
-        std::fs::read_to_string(path).is_ok_and(|children| !children.is_empty())
     }
 
     #[test]
