@@ -119,8 +119,12 @@ impl Kept {
     /// The nursery, and then its parent, if no child is left that has it.
     fn end(self) {
         self.nursery.end();
-        self.parent.and_then(Arc::into_inner).into_iter().for_each(ParentThread::end);
+        end(self.parent);
     }
+}
+
+fn end(parent: Option<Arc<ParentThread>>) {
+    parent.and_then(Arc::into_inner).into_iter().for_each(ParentThread::end);
 }
 
 struct Seen {
@@ -219,8 +223,11 @@ impl Nurseries {
         let caller = self.process;
         let told = move |socket, memory| (TRIGGER, Told { caller, socket, memory }.to_text());
         let (nursery, parent) = ParentThread::of(move || Nursery::start(Environment::now(), told));
-        let (nursery, parent) = (nursery?.ok()?, parent.map(Arc::new));
-        Some(Kept { nursery, parent, seen, is_new: true })
+        let Some(Ok(nursery)) = nursery else {
+            parent.into_iter().for_each(ParentThread::end);
+            return None;
+        };
+        Some(Kept { nursery, parent: parent.map(Arc::new), seen, is_new: true })
     }
 
     /// Whatever keeps it from giving a child, one that is started tells of if it lasts. A shortage may
@@ -243,6 +250,7 @@ impl Nurseries {
             }
             (born, now) => {
                 kept.nursery.end_with(ends, deadline);
+                end(kept.parent);
                 self.fail(born.err().as_ref(), is_new, now);
                 if deadline.has_passed() { Birth::Late } else { Birth::Failed }
             }

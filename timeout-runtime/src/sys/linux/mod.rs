@@ -56,7 +56,7 @@ pub(crate) use self::signals::{
 pub(crate) use self::stack::this_threads_stack;
 pub(crate) use self::stdio::{discard_c, flush_c};
 #[cfg(feature = "pool")]
-pub(crate) use self::thread::{leave_processor, this_processor};
+pub(crate) use self::thread::{has_thread, leave_processor, this_processor};
 pub(crate) use self::thread::{
     signal_own_process, signal_own_thread, thread_number, unwinds_without_locks, with_own_name,
 };

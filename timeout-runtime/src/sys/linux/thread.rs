@@ -53,6 +53,14 @@ pub(crate) fn signal_own_thread(thread: i32, signal: i32) {
     unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) };
 }
 
+/// Whether this process has it.
+#[cfg(feature = "pool")]
+pub(crate) fn has_thread(thread: i32) -> bool {
+    // SAFETY: as above; signal 0 is none.
+    let asked = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, 0) };
+    asked == 0
+}
+
 /// As `kill(2)`, by a handler of this very process.
 pub(crate) fn signal_own_process(signal: i32) {
     let [process, signal] =

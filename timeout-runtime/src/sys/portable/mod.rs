@@ -134,6 +134,12 @@ pub(crate) fn signal_own_thread(_: i32, _: i32) {}
 
 pub(crate) fn signal_own_process(_: i32) {}
 
+/// Threads have no numbers that are portable.
+#[cfg(feature = "pool")]
+pub(crate) fn has_thread(_: i32) -> bool {
+    false
+}
+
 /// Nothing portable tells of those that have lost their parent.
 pub(crate) fn has_nobody_below() -> bool {
     false

@@ -12,8 +12,10 @@ use std::mem;
 use std::process;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::yield_now;
 
 use super::Own;
+use crate::sys::platform;
 
 /// Dropped, its thread ends by itself.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct ParentThread {
     /// Nothing is sent: that it is gone ends the thread.
     stays: Option<Sender<()>>,
     thread: Option<Own>,
+    /// As the kernel counts it.
+    number: i32,
     /// Where there is such a thread: not in a copy.
     process: u32,
 }
@@ -40,25 +44,31 @@ impl ParentThread {
             // Its own copy would keep what it holds.
             drop(there);
             if let Some(job) = job {
-                let _ = done.send(job());
+                let _ = done.send((platform::thread_number(), job()));
             }
             drop(done);
             let _ = ends.recv();
         });
         match thread {
             Ok(thread) => {
-                let (stays, thread) = (Some(stays), Some(thread));
-                (result.recv().ok(), Some(Self { stays, thread, process: process::id() }))
+                let (number, result) = result.recv().ok().unzip();
+                let (stays, thread, process) = (Some(stays), Some(thread), process::id());
+                let number = number.unwrap_or_default();
+                (result, Some(Self { stays, thread, number, process }))
             }
             Err(_) => (take(&here).map(|job| job()), None),
         }
     }
 
-    /// Waits for its end: it has nothing left to do.
+    /// Waits for its end, for it has nothing left to do, until the kernel does not count it any more: there may
+    /// be no room for another one.
     pub(crate) fn end(mut self) {
         self.let_go();
         if self.process == process::id() {
             self.thread.take().into_iter().for_each(Own::join);
+            while platform::has_thread(self.number) {
+                yield_now();
+            }
         }
     }
 
@@ -88,6 +98,16 @@ mod tests {
         let this_thread = || std::thread::current().id();
         let (there, parent) = ParentThread::of(this_thread);
         assert!(parent.is_some() && there.is_some_and(|there| there != this_thread()));
+    }
+
+    #[test]
+    fn once_it_has_ended_there_is_none() {
+        let (_, parent) = ParentThread::of(|| ());
+        let parent = parent.unwrap();
+        let number = parent.number;
+        assert_eq!(platform::has_thread(number), number != 0);
+        parent.end();
+        assert!(!platform::has_thread(number));
     }
 
     #[test]
