@@ -17,8 +17,11 @@ const PROGRAM: &str =
     r#"echo begun > "$0.begun"; while [ ! -e "$0.go" ]; do sleep 0.01; done; exit 7"#;
 
 fn becomes_a_program(path: String) -> u8 {
-    let path = CString::new(path).unwrap();
-    let program = CString::new(PROGRAM).unwrap();
+    becomes(PROGRAM, path)
+}
+
+fn becomes(program: &str, path: String) -> u8 {
+    let [program, path] = [program.to_owned(), path].map(|text| CString::new(text).unwrap());
     let failed = nix::unistd::execv(c"/bin/sh", &[c"sh", c"-c", &program, &path]);
     panic!("{failed:?}")
 }
@@ -142,10 +145,7 @@ const POLITE: &str =
     r#"trap 'echo > "$0.go"; exit 0' TERM; echo begun > "$0.begun"; while :; do sleep 0.01; done"#;
 
 fn becomes_a_polite_program(path: String) -> u8 {
-    let path = CString::new(path).unwrap();
-    let program = CString::new(POLITE).unwrap();
-    let failed = nix::unistd::execv(c"/bin/sh", &[c"sh", c"-c", &program, &path]);
-    panic!("{failed:?}")
+    becomes(POLITE, path)
 }
 
 #[timeout_runtime::timeout(LONG, start = "spawn", grace = LONG)]
